@@ -1,0 +1,31 @@
+//! Ids, usage, tiers, faults and log-safe types: the words that every other crate shares.
+//!
+//! Holds no I/O, no clock and no randomness. Anybody may call it. The words are those of `docs/GLOSSARY.md`.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod endpoint;
+mod fault;
+mod id;
+mod model;
+mod price;
+mod private;
+mod tier;
+mod usage;
+
+pub use endpoint::Endpoint;
+pub use fault::{Fault, Refusal};
+pub use id::RequestId;
+pub use model::{ModelName, ModelNameError};
+pub use price::Coefficient;
+pub use private::Private;
+pub use tier::{Tier, TierError, TierPolicy};
+pub use usage::{Usage, UsageError};
+
+/// Largest request body that a gateway takes and a proxy or worker carries, in bytes.
+///
+/// Inline images make bodies large; 16 MiB is what the original's frame could hold at most (spec/network.md 1.3).
+pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Output tokens that a request may produce when the caller names no limit.
+pub const DEFAULT_MAX_TOKENS: u32 = 1024;
