@@ -81,8 +81,8 @@ fn idle_workers_share_alike_and_the_oldest_does_not_take_all() {
 #[test]
 fn ties_are_drawn_uniformly_also_across_groups_and_past_excluded_ones() {
     let mut offers: Vec<Offer> = (0..8).map(|_| offer("m", 4)).collect();
-    for (index, offer) in offers.iter_mut().enumerate() {
-        offer.coefficient = price(1000 + 100 * index as u32);
+    for (index, offer) in (0..).zip(offers.iter_mut()) {
+        offer.coefficient = price(1000 + 100 * index);
         if index >= 5 {
             offer.tier = Tier::Simulated;
         }
