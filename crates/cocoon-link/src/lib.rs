@@ -1,1 +1,27 @@
-//! See Cargo.toml.
+//! Attested links: proof of work, RA-TLS, frames, queries, and sessions with flow-controlled streams.
+//!
+//! What it does: brings a TCP connection to an attested [`Link`] ([`dial`], [`Listener`]), carries one-way messages and
+//! queries on it, and, once protocol 3 is agreed, many requests side by side ([`Session`]). What it does not: decide who
+//! is acceptable (that is `cocoon_attest::Policy`), speak the roles' handshakes, or know what a request means.
+//! Roles call it. Byte layouts: spec/network.md 1.3 to 1.7, 2 and 3; protocol 3 is `cocoon_tl::v3`.
+//!
+//! Everything that a peer sends is bounded: frames by length, queues by count and bytes, waits by deadlines. A peer that
+//! breaks a rule loses its link with a named reason; nothing else notices.
+#![forbid(unsafe_code)]
+
+mod dial;
+mod link;
+mod listener;
+mod redial;
+mod seam;
+mod session;
+
+pub use dial::dial;
+pub use link::{Inbox, Incoming, Link, LinkClosed, QueryError};
+pub use listener::Listener;
+pub use redial::Redial;
+pub use seam::{DialError, Identity, IdentityError, LinkOptions, ListenError, PowOptions, VerifiedPeer};
+pub use session::{
+    AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, EnginePlace,
+    Event, Events, Exchange, Hello, RequestHead, Serving, Session, StreamGone,
+};
