@@ -59,6 +59,8 @@ pub struct Refusal {
     pub fault: Fault,
     /// One sentence for a person; no content of the request.
     pub message: String,
+    /// OpenAI's `error.param`: the member of the body that is meant. It does not travel on the wire; the message names it too.
+    pub param: Option<&'static str>,
 }
 
 // === impl Fault ===
@@ -203,7 +205,15 @@ impl Refusal {
         Self {
             fault,
             message: message.into(),
+            param: None,
         }
+    }
+
+    /// The same refusal, naming the member of the body that is meant.
+    #[must_use]
+    pub fn about(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
     }
 }
 
