@@ -1,0 +1,211 @@
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use cocoon_types::Tier;
+
+use crate::certificate::{Certificate, MAX_QUOTE_BYTES};
+use crate::image::{Measurements, report_data};
+use crate::oid;
+use crate::policy::{EvidenceRule, ImageRule, Policy, Side, Simulated};
+use crate::refusal::Refusal;
+
+/// What the acceptor's certificate must name: the original dials its proxies under this literal (spec/network.md 3.1, 3.7).
+const ACCEPTOR_NAME: &[u8] = b"127.0.0.1";
+
+/// A simulated quote is exactly the report data (spec/network.md 3.4).
+const SIMULATED_QUOTE_BYTES: usize = 64;
+
+/// The proof that a peer's evidence was appraised. Only [`appraise`] makes one; code that hands a prompt on asks for it.
+///
+/// Nobody else can, not even by naming every field:
+///
+/// ```compile_fail,E0451
+/// let forged = cocoon_attest::VerifiedPeer {
+///     key: [0; 32],
+///     tier: cocoon_types::Tier::Confidential,
+///     image_hash: [0; 32],
+///     expires_at: u64::MAX,
+/// };
+/// ```
+///
+/// nor out of another one, nor out of nothing:
+///
+/// ```compile_fail,E0277
+/// fn needs_default<T: Default>() {}
+/// needs_default::<cocoon_attest::VerifiedPeer>();
+/// ```
+///
+/// The fields can be read, never set:
+///
+/// ```compile_fail,E0616
+/// fn raise(mut peer: cocoon_attest::VerifiedPeer) {
+///     peer.tier = cocoon_types::Tier::Confidential;
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedPeer {
+    key: [u8; 32],
+    tier: Tier,
+    image_hash: [u8; 32],
+    expires_at: u64,
+}
+
+/// Appraises the certificate of a peer that is on side `peer` of the connection, at the Unix second `now`.
+///
+/// The caller still has to see the peer's TLS CertificateVerify succeed (see the crate's header).
+///
+/// # Errors
+/// The [`Refusal`] of the first check that fails, in the order of spec/network.md 3.7.
+pub fn appraise(
+    certificate_der: &[u8],
+    peer: Side,
+    policy: &Policy,
+    now: u64,
+) -> Result<VerifiedPeer, Refusal> {
+    let certificate = Certificate::parse(certificate_der)?;
+    // Step 1: no chains.
+    if certificate.issuer != certificate.subject || !certificate.extensions.key_ids_agree()? {
+        return Err(Refusal::NotSelfIssued);
+    }
+    // Step 2: purpose.
+    check_purpose(&certificate, peer)?;
+    // Step 3: the dialler checks the acceptor's name.
+    if peer == Side::Acceptor {
+        check_acceptor_name(&certificate)?;
+    }
+    // Step 4: time.
+    check_validity(&certificate, now)?;
+    // Step 6: critical extensions. (Step 5 says what is not checked there; we check it below, once the key is known.)
+    if certificate.extensions.unknown_critical {
+        return Err(Refusal::UnknownCriticalExtension);
+    }
+    // Step 7: size of the quote.
+    if certificate
+        .extensions
+        .quote
+        .is_some_and(|quote| quote.len() > MAX_QUOTE_BYTES)
+    {
+        return Err(Refusal::QuoteTooLong);
+    }
+    // Step 8: the key, and with it the self-signature.
+    let key = certificate.key.ok_or(Refusal::KeyNotEd25519)?;
+    check_self_signature(&certificate, &key)?;
+    // Step 9: policy.
+    let (tier, image_hash) = appraise_evidence(certificate.extensions.quote, &key, policy)?;
+    Ok(VerifiedPeer {
+        key,
+        tier,
+        image_hash,
+        expires_at: certificate.not_after,
+    })
+}
+
+/// The Ed25519 key of a certificate, for TLS to verify CertificateVerify with. This is no appraisal.
+///
+/// # Errors
+/// The certificate is malformed, or its key is of another kind.
+pub fn public_key(certificate_der: &[u8]) -> Result<[u8; 32], Refusal> {
+    Certificate::parse(certificate_der)?
+        .key
+        .ok_or(Refusal::KeyNotEd25519)
+}
+
+// === impl VerifiedPeer ===
+
+impl VerifiedPeer {
+    /// The peer's Ed25519 key.
+    pub const fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The tier that the evidence earns.
+    pub const fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The image hash, zero without evidence (spec/network.md 3.6).
+    pub const fn image_hash(&self) -> &[u8; 32] {
+        &self.image_hash
+    }
+
+    /// Last Unix second at which the evidence holds.
+    pub const fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+}
+
+fn check_purpose(certificate: &Certificate<'_>, peer: Side) -> Result<(), Refusal> {
+    if !certificate.extensions.allows_signatures()? {
+        return Err(Refusal::KeyUsage);
+    }
+    let purpose = match peer {
+        Side::Dialler => oid::CLIENT_AUTH,
+        Side::Acceptor => oid::SERVER_AUTH,
+    };
+    if certificate.extensions.has_purpose(purpose)? {
+        Ok(())
+    } else {
+        Err(Refusal::ExtendedKeyUsage)
+    }
+}
+
+/// The DNS names decide; the common name does only where there is none. An IP address does not count.
+fn check_acceptor_name(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let named = match certificate.extensions.has_dns_name(ACCEPTOR_NAME)? {
+        Some(found) => found,
+        None => certificate.has_common_name(ACCEPTOR_NAME)?,
+    };
+    if named { Ok(()) } else { Err(Refusal::Name) }
+}
+
+const fn check_validity(certificate: &Certificate<'_>, now: u64) -> Result<(), Refusal> {
+    let (not_before, not_after) = (certificate.not_before, certificate.not_after);
+    if now < not_before {
+        Err(Refusal::NotYetValid { not_before })
+    } else if now > not_after {
+        Err(Refusal::Expired { not_after })
+    } else {
+        Ok(())
+    }
+}
+
+fn check_self_signature(certificate: &Certificate<'_>, key: &[u8; 32]) -> Result<(), Refusal> {
+    if !certificate.signed_with_ed25519 {
+        return Err(Refusal::SelfSignature);
+    }
+    UnparsedPublicKey::new(&ED25519, key)
+        .verify(certificate.to_be_signed, certificate.signature)
+        .map_err(|_| Refusal::SelfSignature)
+}
+
+/// Step 9: what the evidence is worth under the policy.
+fn appraise_evidence(
+    quote: Option<&[u8]>,
+    key: &[u8; 32],
+    policy: &Policy,
+) -> Result<(Tier, [u8; 32]), Refusal> {
+    let Some(quote) = quote else {
+        return match (policy.evidence, &policy.image_hashes) {
+            (EvidenceRule::Required { .. }, _) => Err(Refusal::EvidenceMissing),
+            // No evidence names no image, so it is on no list, not even on one that holds the zero hash.
+            (EvidenceRule::Optional { .. }, ImageRule::Listed(_)) => Err(Refusal::ImageNotListed),
+            (EvidenceRule::Optional { .. }, ImageRule::Any) => Ok((Tier::Open, [0; 32])),
+        };
+    };
+    if quote.len() != SIMULATED_QUOTE_BYTES {
+        return Err(Refusal::HardwareEvidence);
+    }
+    if policy.evidence.simulated() == Simulated::Refuse {
+        return Err(Refusal::SimulatedEvidence);
+    }
+    if quote != report_data(key) {
+        return Err(Refusal::ReportData);
+    }
+    let image_hash = Measurements::ZERO.image_hash();
+    match &policy.image_hashes {
+        ImageRule::Any => Ok((Tier::Simulated, image_hash)),
+        ImageRule::Listed(hashes) if hashes.contains(&image_hash) => Ok((Tier::Simulated, image_hash)),
+        ImageRule::Listed(_) => Err(Refusal::ImageNotListed),
+    }
+}
+
+#[cfg(test)]
+mod tests;

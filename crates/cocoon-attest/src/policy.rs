@@ -1,0 +1,77 @@
+/// What is accepted from a peer. The default refuses everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether evidence must come, and which.
+    pub evidence: EvidenceRule,
+    /// Which images the evidence may name.
+    pub image_hashes: ImageRule,
+}
+
+/// Whether a peer must present evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceRule {
+    /// A peer may come without evidence and then is `open`; evidence that does come is appraised all the same.
+    Optional {
+        /// What becomes of simulated evidence.
+        simulated: Simulated,
+    },
+    /// A peer without evidence is refused.
+    Required {
+        /// What becomes of simulated evidence.
+        simulated: Simulated,
+    },
+}
+
+/// What becomes of simulated evidence, which anybody can make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Simulated {
+    /// The peer is refused.
+    #[default]
+    Refuse,
+    /// The peer is `simulated`. Only for a network whose registry says that it is a test network.
+    AcceptOnTestNetwork,
+}
+
+/// Which images a peer's evidence may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageRule {
+    /// Every image. A peer without evidence passes only under this rule.
+    Any,
+    /// These image hashes; an empty list refuses everybody.
+    Listed(Vec<[u8; 32]>),
+}
+
+/// Which side of a connection somebody is on: it decides which purpose and name a certificate must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Opened the connection: a client or a worker.
+    Dialler,
+    /// Accepted it: a proxy.
+    Acceptor,
+}
+
+// === impl EvidenceRule ===
+
+impl EvidenceRule {
+    pub(crate) const fn simulated(self) -> Simulated {
+        match self {
+            Self::Optional { simulated } | Self::Required { simulated } => simulated,
+        }
+    }
+}
+
+impl Default for EvidenceRule {
+    fn default() -> Self {
+        Self::Required {
+            simulated: Simulated::Refuse,
+        }
+    }
+}
+
+// === impl ImageRule ===
+
+impl Default for ImageRule {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
