@@ -10,17 +10,25 @@
 #![forbid(unsafe_code)]
 
 mod dial;
+mod error;
+mod identity;
 mod link;
 mod listener;
+mod options;
+pub mod pow;
 mod redial;
-mod seam;
+mod secure;
 mod session;
+mod tls;
 
+pub use cocoon_attest::VerifiedPeer;
 pub use dial::dial;
+pub use error::{AcceptError, DialError, ListenError, Step, StreamError};
+pub use identity::{CurrentIdentity, Identity, IdentityError};
 pub use link::{Inbox, Incoming, Link, LinkClosed, QueryError};
 pub use listener::Listener;
+pub use options::{HandshakeOptions, LinkOptions, PowOptions, TimerOptions};
 pub use redial::Redial;
-pub use seam::{DialError, Identity, IdentityError, LinkOptions, ListenError, PowOptions, VerifiedPeer};
 pub use session::{
     AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, EnginePlace,
     Event, Events, Exchange, Hello, RequestHead, Serving, Session, StreamGone,

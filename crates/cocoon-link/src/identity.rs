@@ -1,0 +1,197 @@
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use cocoon_attest::{Draft, DraftError, report_data};
+use rustls::crypto::aws_lc_rs::sign::any_eddsa_type;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+
+/// Validity of our certificates, in seconds (spec/network.md 3.2).
+const LIFETIME_SECONDS: u64 = 86_400;
+
+/// How far before its making a certificate becomes valid: a peer whose clock is a little slow must not refuse it.
+const CLOCK_TOLERANCE_SECONDS: u64 = 60;
+
+/// A key pair and the self-signed certificate that a node presents for it. The private key never leaves it.
+pub struct Identity {
+    public_key: [u8; 32],
+    expires_at: u64,
+    kind: Kind,
+    certified: Arc<CertifiedKey>,
+}
+
+/// The identity that new connections present. Clones share it, so that it can be replaced on a running node.
+#[derive(Clone, Debug)]
+pub struct CurrentIdentity(Arc<RwLock<Arc<Identity>>>);
+
+/// An identity could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The secure source or the signature failed.
+    #[error("the crypto library failed")]
+    Crypto,
+    /// The certificate does not fit its format.
+    #[error("the certificate cannot be written")]
+    Certificate(#[from] DraftError),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Simulated,
+    WithoutEvidence,
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// A fresh key with simulated evidence, valid for a day from the Unix second `now`. For test networks.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when key or certificate cannot be made.
+    pub fn simulated(now: u64) -> Result<Self, IdentityError> {
+        Self::generate(Kind::Simulated, now, |_| {})
+    }
+
+    /// A fresh key without evidence, valid for a day from the Unix second `now`.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when key or certificate cannot be made.
+    pub fn without_evidence(now: u64) -> Result<Self, IdentityError> {
+        Self::generate(Kind::WithoutEvidence, now, |_| {})
+    }
+
+    /// As [`Identity::simulated`], with changes to the certificate before it is signed. For tests that play a hostile or an
+    /// old peer: what they change is what honest peers refuse or tolerate.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when key or certificate cannot be made.
+    pub fn altered(now: u64, alter: impl FnOnce(&mut Draft)) -> Result<Self, IdentityError> {
+        Self::generate(Kind::Simulated, now, alter)
+    }
+
+    /// A fresh identity of the same kind.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when key or certificate cannot be made.
+    pub fn renewed(&self, now: u64) -> Result<Self, IdentityError> {
+        Self::generate(self.kind, now, |_| {})
+    }
+
+    /// The Ed25519 public key.
+    pub const fn public_key(&self) -> &[u8; 32] {
+        &self.public_key
+    }
+
+    /// The certificate.
+    pub fn certificate_der(&self) -> &[u8] {
+        // There is exactly one; see `generate`.
+        self.certified
+            .cert
+            .first()
+            .map_or(&[], |certificate| certificate.as_ref())
+    }
+
+    /// Last Unix second of its validity.
+    pub const fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+
+    /// The Unix second from which it should be replaced: with a third of its life left.
+    pub const fn renew_at(&self) -> u64 {
+        self.expires_at.saturating_sub(LIFETIME_SECONDS / 3)
+    }
+
+    fn generate(kind: Kind, now: u64, alter: impl FnOnce(&mut Draft)) -> Result<Self, IdentityError> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| IdentityError::Crypto)?;
+        let public_key: [u8; 32] = pair
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map_err(|_| IdentityError::Crypto)?;
+        let mut serial = [0; 16];
+        aws_lc_rs::rand::fill(&mut serial).map_err(|_| IdentityError::Crypto)?;
+        let quote = match kind {
+            Kind::Simulated => Some(report_data(&public_key)),
+            Kind::WithoutEvidence => None,
+        };
+        let not_before = now.saturating_sub(CLOCK_TOLERANCE_SECONDS);
+        let expires_at = now.saturating_add(LIFETIME_SECONDS);
+        let mut draft = Draft::new(
+            &public_key,
+            quote.as_ref().map(<[u8; 64]>::as_slice),
+            serial,
+            not_before..=expires_at,
+        )?;
+        alter(&mut draft);
+        let to_be_signed = draft.to_be_signed()?;
+        let signature = pair.try_sign(&to_be_signed).map_err(|_| IdentityError::Crypto)?;
+        let certificate = Draft::finish(&to_be_signed, signature.as_ref())?;
+        // The document wipes itself when it is dropped; rustls gets its own copy inside the crypto library.
+        let private = pair.to_pkcs8().map_err(|_| IdentityError::Crypto)?;
+        let key =
+            any_eddsa_type(&PrivatePkcs8KeyDer::from(private.as_ref())).map_err(|_| IdentityError::Crypto)?;
+        Ok(Self {
+            public_key,
+            expires_at: draft.not_after,
+            kind,
+            // Not `from_der`: it reads the certificate with webpki, which refuses the quote's critical extension.
+            certified: Arc::new(CertifiedKey::new(vec![CertificateDer::from(certificate)], key)),
+        })
+    }
+
+    pub(crate) const fn certified(&self) -> &Arc<CertifiedKey> {
+        &self.certified
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("kind", &self.kind)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl CurrentIdentity ===
+
+impl CurrentIdentity {
+    /// Starts with this one.
+    pub fn new(identity: Identity) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(identity))))
+    }
+
+    /// The identity of connections that begin now.
+    pub fn get(&self) -> Arc<Identity> {
+        // The lock only ever guards one assignment, so a poisoned one holds a whole value.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Connections that begin from now on present this one; running ones keep theirs.
+    pub fn replace(&self, identity: Identity) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+    }
+
+    /// Replaces the identity by a fresh one of its kind if it is time to; says whether it was.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when the new one cannot be made; the old one stays.
+    pub fn renew_if_due(&self, now: u64) -> Result<bool, IdentityError> {
+        let current = self.get();
+        if now < current.renew_at() {
+            return Ok(false);
+        }
+        self.replace(current.renewed(now)?);
+        Ok(true)
+    }
+}
+
+impl From<Identity> for CurrentIdentity {
+    fn from(identity: Identity) -> Self {
+        Self::new(identity)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use cocoon_attest::Policy;
+
+use crate::identity::CurrentIdentity;
+use crate::tls::TlsConfigs;
+
+/// What every link of one port, or to one kind of peer, has in common. Built once, shared by reference.
+///
+/// Identity, policy and clock are fixed here because the TLS configurations are built from them, once and not for each
+/// connection. The identity can still be replaced on a running node: keep a clone of the [`CurrentIdentity`].
+#[derive(Debug)]
+pub struct LinkOptions {
+    identity: CurrentIdentity,
+    policy: Arc<Policy>,
+    clock: fn() -> u64,
+    tls: TlsConfigs,
+    /// Proof of work, asked for and answered.
+    pub pow: PowOptions,
+    /// How long and how many handshakes may run.
+    pub handshakes: HandshakeOptions,
+    /// When a finished link is taken for dead.
+    pub timers: TimerOptions,
+}
+
+/// Proof of work before TLS (spec/network.md 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PowOptions {
+    /// Leading zero bits that a listener asks for when it is idle; it asks for more under load. 0 asks for no work, ever.
+    pub difficulty: u8,
+    /// Most bits that a dialler answers; a challenge above it is refused.
+    pub max_difficulty: u8,
+}
+
+/// Bounds on connections that are not links yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeOptions {
+    /// TCP, proof of work and TLS together. The original gives up after 20 s (spec/network.md 1.6).
+    pub deadline: Duration,
+    /// Handshakes that a listener runs at once. Each holds about 40 KiB, so the default stays below 64 MiB.
+    pub at_once: usize,
+    /// Of these, how many may come from one source: an IPv4 address or an IPv6 /64. Many clients share an address behind
+    /// a NAT, and all come at once after a proxy's restart.
+    pub at_once_per_source: usize,
+}
+
+/// Keep-alive of a finished link (spec/network.md 1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerOptions {
+    /// `tcp.connected` must arrive within this time after the stream stands.
+    pub connected: Duration,
+    /// The dialler asks for a sign of life after this silence.
+    pub ping_after: Duration,
+    /// The dialler takes the link for dead after this silence.
+    pub dialler_death: Duration,
+    /// The acceptor takes the link for dead after this silence.
+    pub acceptor_death: Duration,
+}
+
+// === impl LinkOptions ===
+
+impl LinkOptions {
+    /// Options with default bounds.
+    ///
+    /// `clock` tells Unix seconds: certificates are judged by it. The policy is what a peer must fulfil; the default
+    /// [`Policy`] refuses everybody.
+    pub fn new(identity: impl Into<CurrentIdentity>, policy: Policy, clock: fn() -> u64) -> Self {
+        let identity = identity.into();
+        let policy = Arc::new(policy);
+        Self {
+            tls: TlsConfigs::new(identity.clone(), Arc::clone(&policy), clock),
+            identity,
+            policy,
+            clock,
+            pow: PowOptions::default(),
+            handshakes: HandshakeOptions::default(),
+            timers: TimerOptions::default(),
+        }
+    }
+
+    /// The same with other proof of work.
+    #[must_use]
+    pub fn with_pow(self, pow: PowOptions) -> Self {
+        Self { pow, ..self }
+    }
+
+    /// What this node presents.
+    pub const fn identity(&self) -> &CurrentIdentity {
+        &self.identity
+    }
+
+    /// What a peer must fulfil.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Now, in Unix seconds.
+    pub fn now(&self) -> u64 {
+        (self.clock)()
+    }
+
+    pub(crate) const fn tls(&self) -> &TlsConfigs {
+        &self.tls
+    }
+}
+
+// === impl PowOptions ===
+
+impl PowOptions {
+    /// Asks for no work; for tests.
+    pub const NONE: Self = Self {
+        difficulty: 0,
+        max_difficulty: 28,
+    };
+}
+
+impl Default for PowOptions {
+    /// The original's numbers: about half a second of one core, and at most two minutes of it.
+    fn default() -> Self {
+        Self {
+            difficulty: 20,
+            max_difficulty: 28,
+        }
+    }
+}
+
+// === impl HandshakeOptions ===
+
+impl Default for HandshakeOptions {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(20),
+            at_once: 1024,
+            at_once_per_source: 64,
+        }
+    }
+}
+
+// === impl TimerOptions ===
+
+impl Default for TimerOptions {
+    fn default() -> Self {
+        Self {
+            connected: Duration::from_secs(20),
+            ping_after: Duration::from_secs(10),
+            dialler_death: Duration::from_secs(20),
+            acceptor_death: Duration::from_secs(60),
+        }
+    }
+}
