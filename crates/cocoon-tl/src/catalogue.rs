@@ -12,6 +12,8 @@ pub struct Constructor {
     /// Parses a boxed object of this constructor and writes it again; the result differs from the input where the
     /// input is not in shortest form.
     pub rewrite: fn(Bytes) -> Result<Bytes, TlError>,
+    /// Parses a boxed object of this constructor and shows it without content, as its `Debug` does.
+    pub describe: fn(Bytes) -> Result<String, TlError>,
     doc: &'static str,
 }
 
@@ -50,6 +52,7 @@ impl Constructor {
             id: T::ID,
             is_function: T::IS_FUNCTION,
             rewrite: |bytes| T::from_boxed(bytes).map(|object| object.to_boxed()),
+            describe: |bytes| T::from_boxed(bytes).map(|object| format!("{object:?}")),
             doc: T::DOC,
         }
     }

@@ -76,7 +76,7 @@ pub trait TlObject: Sized {
 }
 
 /// One line of the scheme. Its bare form is its [`TlField`].
-pub trait TlConstructor: TlObject + TlField {
+pub trait TlConstructor: TlObject + TlField + std::fmt::Debug {
     /// The constructor id.
     const ID: u32;
     /// The documentation of the struct; begins with the declaration in backticks.
