@@ -42,8 +42,9 @@ impl TlString {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The first `limit` bytes as text that is safe on one line of a log: what is not UTF-8, and every control
-    /// character, becomes U+FFFD; a cut is marked by `…`. The result has at most three bytes per byte of `limit`, plus three.
+    /// The first `limit` bytes as text that is safe on one line of a log or terminal: what is not UTF-8, and every
+    /// character that controls, breaks lines or turns the direction of writing, becomes U+FFFD; a cut is marked by
+    /// `…`. The result has at most three bytes per byte of `limit`, plus three.
     pub fn lossy(&self, limit: usize) -> String {
         let cut = self.0.get(..limit);
         let mut text: String = String::from_utf8_lossy(cut.unwrap_or(&self.0))
@@ -61,6 +62,12 @@ impl TlString {
         }
         text
     }
+}
+
+/// Whether a character does something to the text around it rather than being seen.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Debug for TlString {

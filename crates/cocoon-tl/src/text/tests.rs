@@ -13,6 +13,10 @@ fn lossy_is_one_clean_line_of_bounded_length() {
     let shown = hostile.lossy(64);
     assert_eq!(shown, "ok\u{fffd}\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}end");
     assert!(!shown.chars().any(char::is_control));
+    assert_eq!(
+        TlString::from("a\u{202e}b\u{2028}c").lossy(64),
+        "a\u{fffd}b\u{fffd}c"
+    );
     assert_eq!(TlString::from("abc").lossy(3), "abc");
     assert_eq!(TlString::from("abcd").lossy(3), "abc…");
     assert_eq!(TlString::from("aß").lossy(2), "a\u{fffd}…");

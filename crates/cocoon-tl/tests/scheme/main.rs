@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 mod reference;
+mod seeds;
 mod text;
 
 use std::{
