@@ -49,13 +49,7 @@ impl TlString {
         let cut = self.0.get(..limit);
         let mut text: String = String::from_utf8_lossy(cut.unwrap_or(&self.0))
             .chars()
-            .map(|c| {
-                if c.is_control() {
-                    char::REPLACEMENT_CHARACTER
-                } else {
-                    c
-                }
-            })
+            .map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c })
             .collect();
         if limit < self.0.len() {
             text.push('…');
