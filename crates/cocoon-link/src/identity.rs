@@ -140,6 +140,16 @@ impl Identity {
         })
     }
 
+    /// This one's key under another one's certificate, as a thief would present it.
+    #[cfg(test)]
+    pub(crate) fn under_stolen_certificate(self, victim: &Self) -> Self {
+        let stolen = CertifiedKey::new(victim.certified.cert.clone(), Arc::clone(&self.certified.key));
+        Self {
+            certified: Arc::new(stolen),
+            ..self
+        }
+    }
+
     pub(crate) const fn certified(&self) -> &Arc<CertifiedKey> {
         &self.certified
     }

@@ -47,6 +47,24 @@ pub(crate) fn refusal_in(error: &Error) -> Option<Refusal> {
     }
 }
 
+/// A dialler that presents no certificate, for tests.
+#[cfg(test)]
+pub(crate) fn anonymous(policy: Policy, clock: fn() -> u64) -> Arc<ClientConfig> {
+    let provider = provider();
+    let verifier = Verifier {
+        peer: Side::Acceptor,
+        policy: Arc::new(policy),
+        provider: Arc::clone(&provider),
+    };
+    let config = ClientConfig::builder_with_details(provider, Arc::new(Clock(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("invariant: the provider has TLS 1.3 cipher suites")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
 // === impl TlsConfigs ===
 
 impl TlsConfigs {
@@ -241,6 +259,3 @@ impl TimeProvider for Clock {
         Some(UnixTime::since_unix_epoch(Duration::from_secs((self.0)())))
     }
 }
-
-#[cfg(test)]
-mod tests;

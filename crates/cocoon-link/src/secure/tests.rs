@@ -68,3 +68,13 @@ async fn both_ends_know_each_other() {
     near.read_exact(&mut answered).await.unwrap();
     assert_eq!((&heard, &answered), (b"to the acceptor", b"to the dialler!"));
 }
+
+/// What a read tells a dialler that was refused after its own handshake had ended.
+async fn after_handshake(mut stream: client::TlsStream<TcpStream>) -> StreamError {
+    let error = stream.read_u8().await.unwrap_err();
+    StreamError::of(Step::Link, error)
+}
+
+mod hostile;
+mod refusals;
+mod shape;
