@@ -1,0 +1,311 @@
+//! The proxy as a running thing: listeners, tasks, drain.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_link::{
+    CurrentIdentity, Identity, IdentityError, Inbox, Link, LinkOptions, ListenError, Listener, PowOptions,
+};
+use cocoon_web::{
+    admin::{self, Health},
+    clock::unix_now,
+    guard::{Guard, GuardError, GuardOptions},
+};
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    accounting::{Ledger, Unpaid},
+    clients,
+    node::{Node, RestRoom},
+    options::Config,
+    status, workers,
+};
+
+/// A proxy whose listeners are bound; [`App::run`] makes it work.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    node: Arc<Node>,
+    rest_room: RestRoom,
+    clients: Listener,
+    workers: Listener,
+    admin: TcpListener,
+    admin_addr: SocketAddr,
+    guard: Guard,
+}
+
+/// Why a proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No key or certificate could be made.
+    #[error("cannot make this node's identity")]
+    Identity(#[source] IdentityError),
+    /// A listener of the network cannot be bound.
+    #[error("{key}: cannot listen on {addr}")]
+    Listen {
+        /// The option that names the address.
+        key: &'static str,
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: ListenError,
+    },
+    /// The admin listener cannot be bound.
+    #[error("admin: cannot listen on {addr}")]
+    Admin {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The admin listener must not open like this.
+    #[error("admin: {0}")]
+    Guard(#[source] GuardError),
+}
+
+/// Why a proxy ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A task that the proxy cannot do without has ended.
+    #[error("a task that the proxy cannot do without ended: {0}")]
+    Task(&'static str),
+}
+
+/// An identity is due with eight hours left; ten minutes of them do not matter.
+const RENEWAL_CHECK: Duration = Duration::from_secs(600);
+
+// === impl App ===
+
+impl App {
+    /// Binds every listener. Nobody is served before [`App::run`].
+    ///
+    /// # Errors
+    /// [`StartError`] names what cannot be had.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with(config, Arc::new(Unpaid)).await
+    }
+
+    /// As [`App::start`], with other accounts than [`Unpaid`].
+    ///
+    /// # Errors
+    /// [`StartError`] names what cannot be had.
+    pub async fn start_with(config: Config, ledger: Arc<dyn Ledger>) -> Result<Self, StartError> {
+        let guard = Guard::new(
+            config.admin,
+            GuardOptions {
+                state_dir: config.state_dir.clone(),
+                ..GuardOptions::default()
+            },
+        )
+        .map_err(StartError::Guard)?;
+        let identity = CurrentIdentity::new(identity(&config).map_err(StartError::Identity)?);
+        let clients = listen(
+            "listen_clients",
+            config.listen_clients,
+            &config,
+            &identity,
+            clients_policy,
+        )
+        .await?;
+        let workers = listen(
+            "listen_workers",
+            config.listen_workers,
+            &config,
+            &identity,
+            workers_policy,
+        )
+        .await?;
+        let on_admin = |source| StartError::Admin {
+            addr: config.admin,
+            source,
+        };
+        let admin = TcpListener::bind(config.admin).await.map_err(on_admin)?;
+        let admin_addr = admin.local_addr().map_err(on_admin)?;
+        let (node, rest_room) = Node::new(&config, identity, ledger);
+        Ok(Self {
+            config,
+            node,
+            rest_room,
+            clients,
+            workers,
+            admin,
+            admin_addr,
+            guard,
+        })
+    }
+
+    /// Where clients dial.
+    pub fn clients_addr(&self) -> SocketAddr {
+        self.clients.local_addr()
+    }
+
+    /// Where workers dial.
+    pub fn workers_addr(&self) -> SocketAddr {
+        self.workers.local_addr()
+    }
+
+    /// Where `/health`, `/metrics`, `/status` and `/explain` are.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Serves until `shutdown`; then refuses new requests, lets the open ones end within the grace, and closes.
+    ///
+    /// # Errors
+    /// [`RunError`] when a task that the proxy cannot do without has ended.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
+        let node = self.node;
+        let stopped = CancellationToken::new();
+        let mut tasks: JoinSet<&'static str> = JoinSet::new();
+        let (clients, workers) = (Arc::clone(&node), Arc::clone(&node));
+        let max_links = self.config.max_links;
+        tasks.spawn(accept("clients", self.clients, max_links, move |link, inbox| {
+            clients::serve(Arc::clone(&clients), link, inbox)
+        }));
+        tasks.spawn(accept("workers", self.workers, max_links, move |link, inbox| {
+            workers::serve(Arc::clone(&workers), link, inbox)
+        }));
+        tasks.spawn(async move {
+            self.rest_room.run().await;
+            "resting places"
+        });
+        tasks.spawn(renew_identity(node.identity.clone()));
+        tasks.spawn(serve_admin(
+            Arc::clone(&node),
+            self.admin,
+            self.guard,
+            stopped.clone(),
+        ));
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => None,
+            ended = tasks.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
+        };
+        if timeout(self.config.drain, node.drain()).await.is_err() {
+            tracing::warn!(
+                open = node.metrics.open_requests(),
+                "requests still open after the drain are cut off"
+            );
+        }
+        stopped.cancel();
+        tasks.shutdown().await;
+        ended.map_or(Ok(()), |task| Err(RunError::Task(task)))
+    }
+}
+
+/// Takes links as they come, each in a task of its own.
+async fn accept<F, S>(name: &'static str, mut listener: Listener, max_links: usize, serve: F) -> &'static str
+where
+    F: Fn(Link, Inbox) -> S,
+    S: Future<Output = ()> + Send + 'static,
+{
+    let mut links = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(_) = links.join_next() => {}
+            (link, inbox) = listener.accept() => {
+                if links.len() < max_links {
+                    links.spawn(serve(link, inbox));
+                } else {
+                    tracing::warn!(listener = name, max_links, "too many links, one was turned away");
+                    link.close("too many links");
+                }
+            }
+        }
+    }
+}
+
+/// Replaces key and certificate before they expire; they live for a day.
+async fn renew_identity(identity: CurrentIdentity) -> &'static str {
+    loop {
+        sleep(RENEWAL_CHECK).await;
+        match identity.renew_if_due(unix_now()) {
+            Ok(true) => tracing::info!("this node has a fresh identity"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "this node's identity could not be renewed"),
+        }
+    }
+}
+
+async fn serve_admin(
+    node: Arc<Node>,
+    listener: TcpListener,
+    guard: Guard,
+    stopped: CancellationToken,
+) -> &'static str {
+    let asked = Arc::clone(&node);
+    let health = Arc::new(move || Health {
+        ready: !asked.is_draining(),
+        detail: json!({"workers": asked.board.view(|table, _| table.workers().count())}),
+    });
+    let routes = admin::router(health, node.metrics.registry.clone()).merge(status::routes(node));
+    admin::serve_with(listener, guard, routes, stopped).await;
+    "admin listener"
+}
+
+async fn listen(
+    key: &'static str,
+    addr: SocketAddr,
+    config: &Config,
+    identity: &CurrentIdentity,
+    policy: fn(&Config) -> Policy,
+) -> Result<Listener, StartError> {
+    let options = LinkOptions::new(identity.clone(), policy(config), unix_now).with_pow(PowOptions {
+        difficulty: config.pow_difficulty,
+        ..PowOptions::default()
+    });
+    let bound = Listener::bind(addr, Arc::new(options)).await;
+    bound.map_err(|source| StartError::Listen { key, addr, source })
+}
+
+fn identity(config: &Config) -> Result<Identity, IdentityError> {
+    if config.accept_simulated {
+        Identity::simulated(unix_now())
+    } else {
+        Identity::without_evidence(unix_now())
+    }
+}
+
+/// A client needs no evidence; if it brings some, it must be good.
+fn clients_policy(config: &Config) -> Policy {
+    Policy {
+        evidence: EvidenceRule::Optional {
+            simulated: simulated(config),
+        },
+        image_hashes: ImageRule::Any,
+    }
+}
+
+/// A worker needs evidence of a listed image.
+fn workers_policy(config: &Config) -> Policy {
+    Policy {
+        evidence: EvidenceRule::Required {
+            simulated: simulated(config),
+        },
+        image_hashes: if config.is_test && config.worker_images.is_empty() {
+            ImageRule::Any
+        } else {
+            ImageRule::Listed(config.worker_images.clone())
+        },
+    }
+}
+
+fn simulated(config: &Config) -> Simulated {
+    if config.is_test && config.accept_simulated {
+        Simulated::AcceptOnTestNetwork
+    } else {
+        Simulated::Refuse
+    }
+}
+
+#[cfg(test)]
+mod tests;

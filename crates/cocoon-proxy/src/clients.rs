@@ -1,0 +1,109 @@
+//! The client leg after the link stands: handshake, then a session whose requests are relayed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
+use cocoon_tl::{TlObject as _, client, peek_id};
+use cocoon_types::Fault;
+use tokio::task::JoinSet;
+
+use crate::{
+    handshake::{self, UNCODED, client as leg},
+    listing,
+    metrics::Leg,
+    node::Node,
+    relay,
+};
+
+/// Serves one client from its link to its end.
+pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
+    let handshake = leg::ClientHandshake::new(node.expected());
+    if handshake::drive(&link, &mut inbox, handshake).await.is_none() {
+        node.metrics.denied.get_or_create(&Leg::CLIENTS).inc();
+        return;
+    }
+    let _counted = node.metrics.link(Leg::CLIENTS);
+    let (session, events) = Session::start(link, inbox, hello(), Fault::ProxyLost);
+    converse(&node, &session, events).await;
+}
+
+/// What this proxy says of itself to either leg.
+pub(crate) fn hello() -> Hello {
+    Hello {
+        software: concat!("cocoon-proxy/", env!("CARGO_PKG_VERSION")).to_owned(),
+        capabilities: Vec::new(),
+        endpoints: Vec::new(),
+        context_length: 0,
+        engine: EnginePlace::None,
+    }
+}
+
+async fn converse(node: &Arc<Node>, session: &Session, mut events: Events) {
+    // Requests end with their client: dropping the set drops them, and every guard in them.
+    let mut requests = JoinSet::new();
+    loop {
+        let event = tokio::select! {
+            Some(_) = requests.join_next() => continue,
+            event = events.recv() => event,
+        };
+        match event {
+            None => return,
+            Some(Event::Request(serving)) => {
+                let (node, link) = (Arc::clone(node), session.link().clone());
+                requests.spawn(async move { relay::serve(&node, link.peer(), serving).await });
+            }
+            Some(Event::Query { id, question }) => {
+                let answer = answer(node, question);
+                let ends = matches!(&answer, Err(Denial::Fatal(_)));
+                let answer = answer.map_err(|denial| denial.into_answer());
+                if session.link().answer(id, answer).await.is_err() {
+                    return;
+                }
+                if ends {
+                    session.link().close("a handshake message after the handshake");
+                }
+            }
+            // Clients have nothing to say one-way; capabilities are none yet.
+            Some(Event::Message(_) | Event::Hello(_)) => {}
+        }
+    }
+}
+
+/// Why a question is not answered.
+#[derive(Debug, PartialEq, Eq)]
+enum Denial {
+    /// It is told so, and that is all.
+    Ordinary(&'static str),
+    /// The link ends too.
+    Fatal(&'static str),
+}
+
+impl Denial {
+    fn into_answer(self) -> (i32, String) {
+        let (Self::Ordinary(text) | Self::Fatal(text)) = self;
+        (UNCODED, text.to_owned())
+    }
+}
+
+fn answer(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
+    match peek_id(&question) {
+        Some(client::GetWorkerTypesV2::ID) => Ok(node
+            .listing
+            .types_v2(|| node.board.view(|table, _| listing::types_v2(table)))),
+        Some(client::GetWorkerTypes::ID) => Ok(node.board.view(|table, _| listing::types(table))),
+        Some(client::UpdatePaymentStatus::ID) => Ok(client::PaymentStatus {
+            signed_payment: leg::unpaid(),
+            db_tokens: 0,
+            max_tokens: 0,
+        }
+        .to_boxed()),
+        Some(
+            client::ConnectToProxy::ID
+            | client::AuthorizeWithProxyShort::ID
+            | client::AuthorizeWithProxyLong::ID,
+        ) => Err(Denial::Fatal("already authorized")),
+        // What the original's reply object says when nobody answers it (spec/network.md 1.5).
+        _ => Err(Denial::Ordinary("Lost promise")),
+    }
+}

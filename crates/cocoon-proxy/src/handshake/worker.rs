@@ -1,0 +1,127 @@
+//! The worker leg: `connectToProxy`, then `proxyHandshakeComplete` (spec/network.md 6.4).
+//!
+//! The comparison of balances between them joins with the money issue.
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use cocoon_tl::{TlObject as _, TlString, peek_id, worker};
+use cocoon_types::{Coefficient, ModelName};
+
+use super::{Denied, Expected, Handshake, Step, address, agree};
+
+/// More than a link carries at once anyway (`cocoon_link`: 4096 open streams).
+const MAX_CAPACITY: u32 = 4096;
+
+/// A worker between its link and its session.
+#[derive(Debug)]
+pub(crate) struct WorkerHandshake {
+    expected: Expected,
+    announced: Option<Announced>,
+}
+
+/// What a worker says of itself in the handshake; its hello says the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Announced {
+    pub(crate) model: ModelName,
+    pub(crate) coefficient: Coefficient,
+    /// This proxy's part of what the worker can do: `ceil(max_active_requests / proxy_cnt)`.
+    pub(crate) capacity: NonZeroU32,
+    pub(crate) enabled: bool,
+}
+
+// === impl WorkerHandshake ===
+
+impl WorkerHandshake {
+    pub(crate) fn new(expected: Expected) -> Self {
+        Self {
+            expected,
+            announced: None,
+        }
+    }
+
+    fn connect(&mut self, question: Bytes) -> Result<Bytes, Denied> {
+        let question = worker::ConnectToProxy::from_boxed(question)
+            .map_err(|_| Denied::violation("worker.connectToProxy does not parse"))?;
+        let params = question.params;
+        // 1. flags bit 0; 2. the same kind of network; 3. model; 4. price; 5. capacity; 6. number of proxies;
+        // 7. protocol version; 8. owner.
+        let setup = params
+            .setup
+            .ok_or_else(|| Denied::error("the worker is too old: its capacity is missing"))?;
+        if setup.is_test != self.expected.is_test {
+            return Err(Denied::error(
+                "is_test differs: this proxy belongs to another kind of network",
+            ));
+        }
+        let model = model(&params.model)?;
+        let coefficient = coefficient(params.coefficient)?;
+        let capacity = capacity(setup.max_active_requests, setup.proxy_cnt)?;
+        let version = agree(params.proto_versions.as_ref())?;
+        if !address::is_owner(params.worker_owner_address.as_bytes()) {
+            return Err(Denied::violation("the owner address does not parse"));
+        }
+        self.announced = Some(Announced {
+            model,
+            coefficient,
+            capacity,
+            enabled: false,
+        });
+        Ok(worker::ConnectedToProxy {
+            params: super::params(&self.expected, version),
+            worker_sc_address: TlString::EMPTY,
+        }
+        .to_boxed())
+    }
+}
+
+impl Handshake for WorkerHandshake {
+    type Outcome = Announced;
+
+    fn on(&mut self, question: Bytes) -> Result<Step<Announced>, Denied> {
+        match (peek_id(&question), self.announced.take()) {
+            (Some(worker::ConnectToProxy::ID), None) => self.connect(question).map(Step::Answer),
+            (Some(worker::ProxyHandshakeComplete::ID), Some(announced)) => {
+                let question = worker::ProxyHandshakeComplete::from_boxed(question)
+                    .map_err(|_| Denied::violation("worker.proxyHandshakeComplete does not parse"))?;
+                let announced = Announced {
+                    enabled: !question.is_disabled,
+                    ..announced
+                };
+                Ok(Step::Done(
+                    worker::ProxyHandshakeCompleted {}.to_boxed(),
+                    announced,
+                ))
+            }
+            (Some(worker::CompareBalanceWithProxy::ID), Some(_)) => Err(Denied::error(
+                "balances are not compared: this build does not settle payments",
+            )),
+            (_, None) => Err(Denied::uncoded("expected connect message")),
+            (_, Some(_)) => Err(Denied::uncoded("expected handshake complete message")),
+        }
+    }
+}
+
+/// A price as workers announce it, in the handshake or later.
+pub(crate) fn coefficient(announced: i32) -> Result<Coefficient, Denied> {
+    u32::try_from(announced)
+        .ok()
+        .and_then(Coefficient::new)
+        .ok_or_else(|| Denied::violation("the coefficient is not between 0 and 999999999"))
+}
+
+fn model(announced: &TlString) -> Result<ModelName, Denied> {
+    std::str::from_utf8(announced.as_bytes())
+        .ok()
+        .and_then(|name| ModelName::new(name).ok())
+        .ok_or_else(|| Denied::violation("the model is empty or not a model's name"))
+}
+
+fn capacity(max_active_requests: i32, proxy_cnt: i32) -> Result<NonZeroU32, Denied> {
+    let positive = |value: i32| u32::try_from(value).ok().and_then(NonZeroU32::new);
+    let total =
+        positive(max_active_requests).ok_or_else(|| Denied::violation("max_active_requests is below 1"))?;
+    let proxies = positive(proxy_cnt).ok_or_else(|| Denied::violation("proxy_cnt is below 1"))?;
+    let part = total.get().div_ceil(proxies.get()).min(MAX_CAPACITY);
+    NonZeroU32::new(part).ok_or_else(|| Denied::violation("max_active_requests is below 1"))
+}

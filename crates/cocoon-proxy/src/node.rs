@@ -1,0 +1,152 @@
+//! What all tasks of one proxy share.
+
+use std::{sync::Arc, time::Duration};
+
+use cocoon_link::{CurrentIdentity, EnginePlace, Session};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker, task::task_tracker::TaskTrackerToken};
+
+use crate::{
+    accounting::Ledger,
+    board::{Board, Slot},
+    handshake::Expected,
+    listing::Listing,
+    metrics::{OpenGuard, ProxyMetrics},
+    options::Config,
+};
+
+/// A place at a worker.
+pub(crate) type WorkerSlot = Slot<Arc<WorkerPeer>>;
+
+/// How long a place stays taken after its worker said, against our count, that it is busy.
+const REST: Duration = Duration::from_millis(500);
+/// Places that rest at once; past that they are free at once, which costs a worker some more refusals.
+const MAX_RESTING: usize = 1024;
+
+/// The shared state of a proxy.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) board: Arc<Board<Arc<WorkerPeer>>>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) metrics: ProxyMetrics,
+    pub(crate) limits: Limits,
+    pub(crate) identity: CurrentIdentity,
+    pub(crate) is_test: bool,
+    pub(crate) accepts_simulated: bool,
+    pub(crate) listing: Listing,
+    /// New requests are refused once it is cancelled.
+    pub(crate) draining: CancellationToken,
+    requests: TaskTracker,
+    resting: mpsc::Sender<Resting>,
+}
+
+/// The bounds of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_timeout: Duration,
+    pub(crate) queue_wait: Duration,
+}
+
+/// How a worker is reached, and what it said of itself.
+#[derive(Debug)]
+pub(crate) struct WorkerPeer {
+    pub(crate) session: Session,
+    pub(crate) software: String,
+    pub(crate) context_length: u32,
+    pub(crate) engine: EnginePlace,
+    pub(crate) since: Instant,
+}
+
+/// Frees places that rest, one after the other: they all rest equally long.
+#[derive(Debug)]
+pub(crate) struct RestRoom(mpsc::Receiver<Resting>);
+
+#[derive(Debug)]
+struct Resting {
+    slot: WorkerSlot,
+    until: Instant,
+}
+
+/// Counts one open request, for the metrics and for the drain.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    _counted: OpenGuard,
+    _awaited: TaskTrackerToken,
+}
+
+// === impl Node ===
+
+impl Node {
+    pub(crate) fn new(
+        config: &Config,
+        identity: CurrentIdentity,
+        ledger: Arc<dyn Ledger>,
+    ) -> (Arc<Self>, RestRoom) {
+        let (resting, rest_room) = mpsc::channel(MAX_RESTING);
+        let board = Board::new(config.queue);
+        let node = Self {
+            metrics: ProxyMetrics::new(),
+            board,
+            ledger,
+            limits: Limits {
+                max_timeout: config.max_timeout,
+                queue_wait: config.queue_wait,
+            },
+            identity,
+            is_test: config.is_test,
+            accepts_simulated: config.accept_simulated,
+            listing: Listing::default(),
+            draining: CancellationToken::new(),
+            requests: TaskTracker::new(),
+            resting,
+        };
+        (Arc::new(node), RestRoom(rest_room))
+    }
+
+    /// What a peer that comes now is held against.
+    pub(crate) fn expected(&self) -> Expected {
+        Expected {
+            is_test: self.is_test,
+            public_key: *self.identity.get().public_key(),
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    pub(crate) fn open_request(&self) -> OpenRequest {
+        OpenRequest {
+            _counted: self.metrics.open_request(),
+            _awaited: self.requests.token(),
+        }
+    }
+
+    /// Keeps a place taken for a moment: another proxy of the same worker fills it just now.
+    pub(crate) fn rest(&self, slot: WorkerSlot) {
+        let until = Instant::now() + REST;
+        // A full room frees the place at once.
+        let _ = self.resting.try_send(Resting { slot, until });
+    }
+
+    /// Refuses what comes, and waits for what runs.
+    pub(crate) async fn drain(&self) {
+        self.draining.cancel();
+        self.requests.close();
+        self.requests.wait().await;
+    }
+}
+
+// === impl RestRoom ===
+
+impl RestRoom {
+    pub(crate) async fn run(mut self) {
+        while let Some(Resting { slot, until }) = self.0.recv().await {
+            sleep_until(until).await;
+            drop(slot);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What an operator may set, and the checked form of it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+/// What may be set by flag, environment (`COCOON_PROXY_*`) or file, in this order of precedence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Where clients dial [default: 0.0.0.0:11002]
+    #[arg(long, value_name = "ADDR", env = "COCOON_PROXY_LISTEN_CLIENTS")]
+    pub listen_clients: Option<SocketAddr>,
+    /// Where workers dial [default: 0.0.0.0:11001]
+    #[arg(long, value_name = "ADDR", env = "COCOON_PROXY_LISTEN_WORKERS")]
+    pub listen_workers: Option<SocketAddr>,
+    /// Where /health, /metrics and /status are served [default: 127.0.0.1:11000]
+    #[arg(long, value_name = "ADDR", env = "COCOON_PROXY_ADMIN")]
+    pub admin: Option<SocketAddr>,
+    /// This is a test network; peers of another kind of network are refused [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_PROXY_IS_TEST")]
+    pub is_test: Option<bool>,
+    /// Accept and present simulated evidence, which anybody can make; test networks only [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_PROXY_ACCEPT_SIMULATED")]
+    pub accept_simulated: Option<bool>,
+    /// Image hashes that workers may run, in hex; empty refuses every worker, except on a test network, where it
+    /// accepts any
+    #[arg(
+        long,
+        value_name = "HEX",
+        value_delimiter = ',',
+        env = "COCOON_PROXY_WORKER_IMAGES"
+    )]
+    #[serde(default)]
+    pub worker_images: Vec<String>,
+    /// Leading zero bits that who dials must find, 0 to 28 [default: 20]
+    #[arg(long, value_name = "BITS", env = "COCOON_PROXY_POW_DIFFICULTY")]
+    pub pow_difficulty: Option<u8>,
+    /// Requests that may wait for a busy worker, per model; 0 refuses at once [default: 256]
+    #[arg(long, value_name = "N", env = "COCOON_PROXY_QUEUE")]
+    pub queue: Option<usize>,
+    /// Longest time that a request waits for a busy worker, in seconds [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_PROXY_QUEUE_WAIT_S")]
+    pub queue_wait_s: Option<u64>,
+    /// Longest time that a request may take, whatever its client says, in seconds [default: 1800]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_PROXY_MAX_TIMEOUT_S")]
+    pub max_timeout_s: Option<u64>,
+    /// Most links per listener [default: 16384]
+    #[arg(long, value_name = "N", env = "COCOON_PROXY_MAX_LINKS")]
+    pub max_links: Option<usize>,
+    /// Time for open requests to end after the signal to stop, in seconds [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_PROXY_DRAIN_S")]
+    pub drain_s: Option<u64>,
+    /// Directory with api-keys.toml; needed when the admin listener is not on loopback
+    #[arg(long, value_name = "DIR", env = "COCOON_PROXY_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients dial.
+    pub listen_clients: SocketAddr,
+    /// Where workers dial.
+    pub listen_workers: SocketAddr,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    /// A test network.
+    pub is_test: bool,
+    /// Simulated evidence is accepted; implies `is_test`.
+    pub accept_simulated: bool,
+    /// Images that workers may run; none given means any on a test network, and nobody elsewhere.
+    pub worker_images: Vec<[u8; 32]>,
+    /// Proof of work, in bits.
+    pub pow_difficulty: u8,
+    /// Waiting requests per model.
+    pub queue: usize,
+    /// Longest wait for a busy worker.
+    pub queue_wait: Duration,
+    /// Longest request.
+    pub max_timeout: Duration,
+    /// Links per listener.
+    pub max_links: usize,
+    /// Grace for open requests.
+    pub drain: Duration,
+    /// Where the API keys of the admin listener are.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A value that cannot be. Each message names the key.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Simulated evidence outside a test network.
+    #[error("accept_simulated: simulated evidence proves nothing and needs is_test = true")]
+    SimulatedNeedsTest,
+    /// Not 32 bytes of hex.
+    #[error("worker_images: {0:?} is not an image hash (64 hex digits)")]
+    Image(String),
+    /// More than anybody would solve.
+    #[error("pow_difficulty: {0} bits; dialers refuse more than 28 (spec/network.md 2)")]
+    PowDifficulty(u8),
+    /// A number outside its range.
+    #[error("{key}: {value} is not between {least} and {most}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        value: u64,
+        /// Smallest sensible value.
+        least: u64,
+        /// Largest sensible value.
+        most: u64,
+    },
+}
+
+/// Waiting requests hold up to one window (256 KiB) each: 256 of them are 64 MiB per model.
+const DEFAULT_QUEUE: usize = 256;
+const DEFAULT_QUEUE_WAIT_S: u64 = 60;
+/// Reasoning models answer for many minutes; half an hour is past any gateway's patience.
+const DEFAULT_MAX_TIMEOUT_S: u64 = 1800;
+/// "Thousands of workers and clients" (DESIGN section 9) with room; about 100 KiB each when idle.
+const DEFAULT_MAX_LINKS: usize = 16_384;
+const DEFAULT_DRAIN_S: u64 = 10;
+
+// === impl Options ===
+
+impl Options {
+    /// These options, and the file's where these are silent.
+    #[must_use]
+    pub fn or(self, file: Self) -> Self {
+        Self {
+            listen_clients: self.listen_clients.or(file.listen_clients),
+            listen_workers: self.listen_workers.or(file.listen_workers),
+            admin: self.admin.or(file.admin),
+            is_test: self.is_test.or(file.is_test),
+            accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            worker_images: if self.worker_images.is_empty() {
+                file.worker_images
+            } else {
+                self.worker_images
+            },
+            pow_difficulty: self.pow_difficulty.or(file.pow_difficulty),
+            queue: self.queue.or(file.queue),
+            queue_wait_s: self.queue_wait_s.or(file.queue_wait_s),
+            max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
+            max_links: self.max_links.or(file.max_links),
+            drain_s: self.drain_s.or(file.drain_s),
+            state_dir: self.state_dir.or(file.state_dir),
+        }
+    }
+
+    /// Checks everything and fills in the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key that is wrong.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let is_test = self.is_test.unwrap_or(false);
+        let accept_simulated = self.accept_simulated.unwrap_or(false);
+        if accept_simulated && !is_test {
+            return Err(ConfigError::SimulatedNeedsTest);
+        }
+        let pow_difficulty = self.pow_difficulty.unwrap_or(20);
+        if pow_difficulty > 28 {
+            return Err(ConfigError::PowDifficulty(pow_difficulty));
+        }
+        let worker_images = self
+            .worker_images
+            .iter()
+            .map(|text| image(text))
+            .collect::<Result<_, _>>()?;
+        let seconds = |key, value: Option<u64>, default, least, most| {
+            in_range(key, value.unwrap_or(default), least, most).map(Duration::from_secs)
+        };
+        let count = |key, value: Option<usize>, default: usize, least, most| {
+            let value = value.unwrap_or(default);
+            in_range(key, u64::try_from(value).unwrap_or(u64::MAX), least, most).map(|_| value)
+        };
+        Ok(Config {
+            listen_clients: self
+                .listen_clients
+                .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11002))),
+            listen_workers: self
+                .listen_workers
+                .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11001))),
+            admin: self.admin.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 11000))),
+            is_test,
+            accept_simulated,
+            worker_images,
+            pow_difficulty,
+            queue: count("queue", self.queue, DEFAULT_QUEUE, 0, 100_000)?,
+            queue_wait: seconds("queue_wait_s", self.queue_wait_s, DEFAULT_QUEUE_WAIT_S, 0, 3600)?,
+            max_timeout: seconds(
+                "max_timeout_s",
+                self.max_timeout_s,
+                DEFAULT_MAX_TIMEOUT_S,
+                1,
+                86_400,
+            )?,
+            max_links: count("max_links", self.max_links, DEFAULT_MAX_LINKS, 1, 1_000_000)?,
+            drain: seconds("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, 3600)?,
+            state_dir: self.state_dir,
+        })
+    }
+}
+
+fn in_range(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64, ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError::Range {
+            key,
+            value,
+            least,
+            most,
+        })
+    }
+}
+
+fn image(text: &str) -> Result<[u8; 32], ConfigError> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text, &mut hash).map_err(|_| ConfigError::Image(text.to_owned()))?;
+    Ok(hash)
+}
+
+#[cfg(test)]
+mod tests;

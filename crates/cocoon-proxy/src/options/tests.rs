@@ -1,0 +1,87 @@
+use clap::Parser;
+
+use super::{Config, ConfigError, Options};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn flags(line: &[&str]) -> Options {
+    Line::try_parse_from([&["proxy"], line].concat()).unwrap().options
+}
+
+fn file(text: &str) -> Options {
+    toml::from_str(text).unwrap()
+}
+
+fn config(text: &str) -> Result<Config, ConfigError> {
+    file(text).build()
+}
+
+#[test]
+fn flags_win_over_the_file_and_the_file_over_defaults() {
+    let options = flags(&["--pow-difficulty", "3", "--is-test"]).or(file(
+        "pow_difficulty = 7\nis_test = false\nqueue = 9\nlisten_clients = '127.0.0.1:1'",
+    ));
+    let config = options.build().unwrap();
+    assert_eq!(
+        (config.pow_difficulty, config.is_test, config.queue),
+        (3, true, 9)
+    );
+    assert_eq!(config.listen_clients.port(), 1);
+    assert_eq!(
+        (config.listen_workers.port(), config.admin.port()),
+        (11001, 11000)
+    );
+    assert!(config.admin.ip().is_loopback());
+}
+
+#[test]
+fn every_key_of_the_file_is_kept_when_the_flags_are_silent() {
+    let all = file(
+        "listen_clients = '127.0.0.1:1'\nlisten_workers = '127.0.0.1:2'\nadmin = '127.0.0.1:3'\nis_test = true\n\
+         accept_simulated = true\nworker_images = ['00']\npow_difficulty = 1\nqueue = 2\nqueue_wait_s = 3\n\
+         max_timeout_s = 4\nmax_links = 5\ndrain_s = 6\nstate_dir = '/x'",
+    );
+    assert_eq!(Options::default().or(all.clone()), all);
+    assert_eq!(all.clone().or(Options::default()), all);
+}
+
+#[test]
+fn unknown_keys_are_refused_by_name() {
+    let error = toml::from_str::<Options>("quue = 1").unwrap_err().to_string();
+    assert!(error.contains("quue"), "{error}");
+    assert!(Line::try_parse_from(["proxy", "--quue", "1"]).is_err());
+}
+
+#[test]
+fn the_default_accepts_no_simulated_evidence_and_no_image() {
+    let config = Options::default().build().unwrap();
+    assert!(!config.is_test && !config.accept_simulated && config.worker_images.is_empty());
+    assert_eq!(config.pow_difficulty, 20);
+}
+
+#[test]
+fn simulated_evidence_needs_a_test_network() {
+    assert_eq!(
+        config("accept_simulated = true").unwrap_err(),
+        ConfigError::SimulatedNeedsTest
+    );
+    assert!(config("accept_simulated = true\nis_test = true").is_ok());
+}
+
+#[test]
+fn a_value_that_cannot_be_is_refused_with_its_key() {
+    for (text, key) in [
+        ("pow_difficulty = 29", "pow_difficulty"),
+        ("worker_images = ['abc']", "worker_images"),
+        ("max_timeout_s = 0", "max_timeout_s"),
+        ("max_links = 0", "max_links"),
+        ("queue = 100001", "queue"),
+    ] {
+        let error = config(text).unwrap_err().to_string();
+        assert!(error.starts_with(key), "{text}: {error}");
+    }
+}

@@ -1,0 +1,321 @@
+//! One request: reserve, choose a worker, relay body and answer at the receiver's pace, settle.
+//!
+//! Credit returns to a sender only when the other leg has taken the piece, so that a slow reader slows its own stream
+//! from end to end and nothing is piled up here. Until the answer's head has gone out, another worker may be tried:
+//! that is why the pieces of small bodies are kept so long ([`upload`]).
+
+mod bounds;
+mod upload;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use cocoon_attest::VerifiedPeer;
+use cocoon_link::{
+    AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, Exchange,
+    RequestHead, Serving,
+};
+use cocoon_matching::{Choice, Obstacle, WorkerId};
+use cocoon_types::{Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::board::{Ask, NoPlace};
+use crate::node::{Node, WorkerSlot};
+use upload::{Kept, Upload, UploadEnd};
+
+/// Workers that one request may lose or be turned away by, beside those that are merely busy.
+const MAX_LOST: usize = 4;
+/// Pause before a worker that said it is busy, against our own count, is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a request ended.
+#[derive(Debug)]
+enum Outcome {
+    Served(AnswerEnd),
+    Refused(Refusal),
+    /// The client cancelled or its link ended: there is nobody to tell.
+    Gone,
+}
+
+/// A request while it is relayed.
+#[derive(Debug)]
+struct Job<'a> {
+    node: &'a Node,
+    head: &'a RequestHead,
+    ask: Ask,
+    answer: &'a mut AnswerSender,
+    upload: Upload,
+    kept: Kept,
+    started: Instant,
+    deadline: Instant,
+    /// The head of the answer has gone out: from here on no other worker can be tried.
+    answered: bool,
+}
+
+/// Serves one request of a client, to its end.
+pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, serving: Serving) {
+    let _open = node.open_request();
+    let Serving {
+        head,
+        body,
+        mut answer,
+    } = serving;
+    let outcome = relay(node, client, &head, body, &mut answer).await;
+    node.metrics.ended(match &outcome {
+        Outcome::Served(_) => None,
+        Outcome::Refused(refusal) => Some(refusal.fault),
+        Outcome::Gone => Some(Fault::Cancelled),
+    });
+    // The peer may be gone by now; then there is nobody left to tell.
+    let _ = match outcome {
+        Outcome::Served(end) => answer.end(end).await,
+        Outcome::Refused(refusal) => answer.refuse(refusal).await,
+        Outcome::Gone => {
+            answer
+                .refuse(Refusal::new(Fault::Cancelled, "the request was cancelled"))
+                .await
+        }
+    };
+}
+
+async fn relay(
+    node: &Node,
+    client: &VerifiedPeer,
+    head: &RequestHead,
+    body: BodyReceiver,
+    answer: &mut AnswerSender,
+) -> Outcome {
+    if node.is_draining() {
+        return Outcome::Refused(Refusal::new(Fault::Draining, "the proxy is shutting down"));
+    }
+    if head.body_bytes > MAX_BODY_BYTES as u64 {
+        let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
+        return Outcome::Refused(Refusal::new(Fault::BodyTooLarge, message));
+    }
+    let reservation = match node.ledger.reserve(client, head) {
+        Ok(reservation) => reservation,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    let started = Instant::now();
+    let mut job = Job {
+        node,
+        head,
+        ask: Ask {
+            model: head.model.clone(),
+            endpoint: head.endpoint,
+            tier: head.tier,
+            max_coefficient: head.max_coefficient,
+        },
+        answer,
+        upload: Upload::new(body, head.body_bytes),
+        kept: Kept::default(),
+        started,
+        deadline: started + head.timeout.min(node.limits.max_timeout),
+        answered: false,
+    };
+    let (end, slot) = match job.run().await {
+        Ok(served) => served,
+        Err(outcome) => return outcome,
+    };
+    let worker = slot.peer().session.link().peer();
+    let usage = bounds::sane(end.usage, head, slot.worker(), &node.metrics);
+    match reservation.settle(worker, slot.choice().coefficient, usage).await {
+        Ok(()) => Outcome::Served(AnswerEnd { usage, ..end }),
+        Err(refusal) => Outcome::Refused(refusal),
+    }
+}
+
+// === impl Job ===
+
+impl Job<'_> {
+    /// Tries workers until one serves the request or none is left to try.
+    async fn run(&mut self) -> Result<(AnswerEnd, WorkerSlot), Outcome> {
+        let mut tried: Vec<WorkerId> = Vec::new();
+        let mut busy: Vec<WorkerId> = Vec::new();
+        let mut last: Option<Refusal> = None;
+        loop {
+            let excluded = [tried.as_slice(), busy.as_slice()].concat();
+            let slot = match self.place(&excluded).await? {
+                Ok(slot) => slot,
+                Err(NoPlace::NoMatch(none)) if none.obstacle == Obstacle::AllTried && !busy.is_empty() => {
+                    self.pause().await?;
+                    busy.clear();
+                    continue;
+                }
+                Err(none) => {
+                    return Err(Outcome::Refused(
+                        last.unwrap_or_else(|| none.to_refusal(&self.ask)),
+                    ));
+                }
+            };
+            let refusal = match timeout_at(self.deadline, self.attempt(&slot)).await {
+                Ok(Ok(end)) => return Ok((end, slot)),
+                Ok(Err(Outcome::Refused(refusal))) => refusal,
+                Ok(Err(outcome)) => return Err(outcome),
+                Err(_) => return Err(self.timeout()),
+            };
+            tracing::debug!(
+                request = %self.head.request_id, worker = %slot.worker(), fault = %refusal.fault, answered = self.answered,
+                "a worker did not serve a request"
+            );
+            if self.answered || !self.kept.is_whole() || !may_try_elsewhere(refusal.fault) {
+                return Err(Outcome::Refused(refusal));
+            }
+            if refusal.fault == Fault::Busy {
+                busy.push(slot.worker());
+                self.node.rest(slot);
+            } else {
+                tried.push(slot.worker());
+                if tried.len() >= MAX_LOST {
+                    return Err(Outcome::Refused(refusal));
+                }
+            }
+            self.node.metrics.retries.inc();
+            last = Some(refusal);
+        }
+    }
+
+    /// Waits for a place, no longer than a line may hold a request.
+    async fn place(&self, excluded: &[WorkerId]) -> Result<Result<WorkerSlot, NoPlace>, Outcome> {
+        let patience = self.started + self.node.limits.queue_wait;
+        let place = timeout_at(
+            self.deadline.min(patience),
+            self.node.board.place(&self.ask, excluded),
+        );
+        let placed = tokio::select! {
+            biased;
+            () = self.answer.cancelled() => return Err(Outcome::Gone),
+            placed = place => placed,
+        };
+        placed.map_err(|_| {
+            if patience < self.deadline {
+                let message = format!("{}: no worker became free in time", self.ask.model);
+                Outcome::Refused(Refusal::new(Fault::Busy, message))
+            } else {
+                self.timeout()
+            }
+        })
+    }
+
+    async fn pause(&self) -> Result<(), Outcome> {
+        // Jitter, so that requests that were turned away together do not come back together.
+        let pause = BUSY_PAUSE.mul_f64(0.5 + fastrand::f64());
+        let patience = self.started + self.node.limits.queue_wait;
+        if Instant::now() + pause >= self.deadline.min(patience) {
+            let message = format!("{}: every worker is busy", self.ask.model);
+            return Err(Outcome::Refused(Refusal::new(Fault::Busy, message)));
+        }
+        tokio::select! {
+            biased;
+            () = self.answer.cancelled() => Err(Outcome::Gone),
+            () = sleep(pause) => Ok(()),
+        }
+    }
+
+    /// One try at one worker, to the end of its answer.
+    async fn attempt(&mut self, slot: &WorkerSlot) -> Result<AnswerEnd, Outcome> {
+        let leg = RequestHead {
+            request_id: fresh_id().map_err(Outcome::Refused)?,
+            // The price that was agreed now: a worker that has become dearer meanwhile refuses.
+            max_coefficient: slot.choice().coefficient,
+            timeout: self.deadline.saturating_duration_since(Instant::now()),
+            ..self.head.clone()
+        };
+        let exchange = slot.peer().session.open(leg).await;
+        let exchange = exchange.map_err(|_| Outcome::Refused(worker_lost()))?;
+        self.exchange(exchange, slot.choice()).await
+    }
+
+    /// Moves the body one way and the answer the other, side by side, so that neither can hold up the other.
+    async fn exchange(&mut self, exchange: Exchange, choice: &Choice) -> Result<AnswerEnd, Outcome> {
+        let (mut to_worker, mut from_worker): (BodySender, AnswerReceiver) = exchange.split();
+        let mut up = pin!(self.upload.run(&self.kept, &mut to_worker));
+        let mut down = pin!(download(
+            self.answer,
+            &mut from_worker,
+            &self.ask,
+            choice,
+            &self.kept,
+            &mut self.answered
+        ));
+        let mut uploaded = false;
+        loop {
+            tokio::select! {
+                ended = &mut down => return ended,
+                sent = &mut up, if !uploaded => match sent {
+                    // When the worker has ended the stream, the answer's side tells why.
+                    Ok(()) | Err(UploadEnd::Stream) => uploaded = true,
+                    Err(UploadEnd::Client) => return Err(Outcome::Gone),
+                    Err(UploadEnd::Violation) => {
+                        let message = "the body is not as long as announced";
+                        return Err(Outcome::Refused(Refusal::new(Fault::ProtocolViolation, message)));
+                    }
+                },
+            }
+        }
+    }
+
+    fn timeout(&self) -> Outcome {
+        let seconds = self.deadline.duration_since(self.started).as_secs_f64();
+        let message = format!("the answer was not complete after {seconds:.1} s");
+        Outcome::Refused(Refusal::new(Fault::Timeout, message))
+    }
+}
+
+/// Relays the answer. The client's going away is noticed at every step.
+async fn download(
+    answer: &mut AnswerSender,
+    from_worker: &mut AnswerReceiver,
+    ask: &Ask,
+    choice: &Choice,
+    kept: &Kept,
+    answered: &mut bool,
+) -> Result<AnswerEnd, Outcome> {
+    let head = tokio::select! {
+        biased;
+        () = answer.cancelled() => return Err(Outcome::Gone),
+        head = from_worker.head() => head.map_err(Outcome::Refused)?,
+    };
+    let tier = admitted_tier(choice.tier, head.tier);
+    if !ask.tier.accepts(tier) {
+        let message = format!("the worker answered at tier {tier}, which was not asked for");
+        return Err(Outcome::Refused(Refusal::new(Fault::TierUnavailable, message)));
+    }
+    kept.forget();
+    *answered = true;
+    let gone = |_| Outcome::Gone;
+    answer.head(AnswerHead { tier, ..head }).await.map_err(gone)?;
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = answer.cancelled() => return Err(Outcome::Gone),
+            event = from_worker.next() => event.map_err(Outcome::Refused)?,
+        };
+        match event {
+            AnswerEvent::Part(part) => answer.part(part).await.map_err(gone)?,
+            AnswerEvent::End(end) => return Ok(end),
+        }
+    }
+}
+
+/// The tier of an answer: as appraised, or `open` when the worker itself says so. Its word never raises it.
+fn admitted_tier(appraised: Tier, claimed: Tier) -> Tier {
+    if claimed == Tier::Open { claimed } else { appraised }
+}
+
+/// Whether another worker may do better. Price and tier belong to the worker that refused, so another one may suit.
+fn may_try_elsewhere(fault: Fault) -> bool {
+    fault.is_retryable_elsewhere() || matches!(fault, Fault::PriceTooLow | Fault::TierUnavailable)
+}
+
+fn worker_lost() -> Refusal {
+    Refusal::new(Fault::WorkerLost, "the link to the worker broke")
+}
+
+/// Each leg has an id of its own, so that workers cannot link a client's requests.
+fn fresh_id() -> Result<RequestId, Refusal> {
+    let mut id = [0; 32];
+    aws_lc_rs::rand::fill(&mut id)
+        .map_err(|_| Refusal::new(Fault::Internal, "the system gave no random bytes"))?;
+    Ok(RequestId(id))
+}

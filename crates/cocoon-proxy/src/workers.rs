@@ -1,0 +1,162 @@
+//! The worker leg after the link stands: handshake, hello, then the place on the board.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use cocoon_attest::VerifiedPeer;
+use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
+use cocoon_matching::{Offer, WorkerId};
+use cocoon_tl::{TlObject as _, peek_id, worker};
+use cocoon_types::{Fault, Refusal, Tier};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    clients::hello,
+    handshake::{
+        self, UNCODED,
+        client::unpaid,
+        worker::{Announced, WorkerHandshake, coefficient},
+    },
+    metrics::Leg,
+    node::{Node, WorkerPeer},
+};
+
+/// Time for a worker's hello, which needs no round trip.
+const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Serves one worker from its link to its end.
+pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
+    let handshake = WorkerHandshake::new(node.expected());
+    let Some(announced) = handshake::drive(&link, &mut inbox, handshake).await else {
+        node.metrics.denied.get_or_create(&Leg::WORKERS).inc();
+        return;
+    };
+    let _counted = node.metrics.link(Leg::WORKERS);
+    let (session, mut events) = Session::start(link, inbox, hello(), Fault::WorkerLost);
+    let reason = match timeout(HELLO_DEADLINE, events.recv()).await {
+        Ok(Some(Event::Hello(hello))) if hello.endpoints.is_empty() => "a worker without any endpoint",
+        Ok(Some(Event::Hello(hello))) => on_board(&node, &session, events, announced, hello).await,
+        Ok(Some(_)) => "the worker's first message is not its hello",
+        Ok(None) => return,
+        Err(_) => "no hello within 10 s",
+    };
+    session.link().close(reason);
+}
+
+/// A worker on the board; it leaves when this is dropped, whatever the reason.
+struct OnBoard<'a> {
+    node: &'a Node,
+    id: WorkerId,
+}
+
+impl Drop for OnBoard<'_> {
+    fn drop(&mut self) {
+        self.node.board.remove(self.id);
+    }
+}
+
+async fn on_board(
+    node: &Node,
+    session: &Session,
+    mut events: Events,
+    announced: Announced,
+    hello: Hello,
+) -> &'static str {
+    let offer = Offer {
+        model: announced.model,
+        endpoints: hello.endpoints.iter().copied().collect(),
+        tier: serving_tier(session.link().peer(), hello.engine),
+        coefficient: announced.coefficient,
+        capacity: announced.capacity,
+        enabled: announced.enabled,
+    };
+    let (model, tier, capacity) = (offer.model.clone(), offer.tier, offer.capacity);
+    let id = node.board.add(
+        offer,
+        Arc::new(WorkerPeer {
+            session: session.clone(),
+            software: hello.software,
+            context_length: hello.context_length,
+            engine: hello.engine,
+            since: Instant::now(),
+        }),
+    );
+    let _on_board = OnBoard { node, id };
+    tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
+    let reason = converse(node, session, &mut events, id).await;
+    tracing::info!(worker = %id, reason, "a worker has gone");
+    reason
+}
+
+async fn converse(node: &Node, session: &Session, events: &mut Events, id: WorkerId) -> &'static str {
+    loop {
+        match events.recv().await {
+            None => return "its link ended",
+            Some(Event::Message(message)) => {
+                if let Err(reason) = obey(node, id, message) {
+                    return reason;
+                }
+            }
+            Some(Event::Query { id: query, question }) => {
+                let answer = match peek_id(&question) {
+                    Some(worker::UpdatePaymentStatus::ID) => Ok(worker::PaymentStatus {
+                        signed_payment: unpaid(),
+                        db_tokens: 0,
+                        max_tokens: 0,
+                    }
+                    .to_boxed()),
+                    // What the original's reply object says when nobody answers it (spec/network.md 1.5).
+                    _ => Err((UNCODED, "Lost promise".to_owned())),
+                };
+                if session.link().answer(query, answer).await.is_err() {
+                    return "its link ended";
+                }
+            }
+            Some(Event::Hello(_)) => return "a second hello",
+            Some(Event::Request(serving)) => {
+                // The peer may be gone by now; then there is nobody left to tell.
+                let message = "a proxy serves no requests of workers";
+                let _ = serving
+                    .answer
+                    .refuse(Refusal::new(Fault::ProtocolViolation, message))
+                    .await;
+            }
+        }
+    }
+}
+
+/// What a worker announces in passing. Anything malformed ends the link (spec/network.md 10.1, 3: it ended the process).
+fn obey(node: &Node, id: WorkerId, message: Bytes) -> Result<(), &'static str> {
+    match peek_id(&message) {
+        Some(worker::EnabledDisabled::ID) => {
+            let message = worker::EnabledDisabled::from_boxed(message)
+                .map_err(|_| "a worker.enabledDisabled that does not parse")?;
+            let enabled = match message.disabled {
+                0 => true,
+                1 => false,
+                _ => return Err("a worker.enabledDisabled that is neither"),
+            };
+            tracing::info!(worker = %id, enabled, "a worker changes");
+            node.board.set_enabled(id, enabled);
+        }
+        Some(worker::NewCoefficient::ID) => {
+            let message = worker::NewCoefficient::from_boxed(message)
+                .map_err(|_| "a worker.newCoefficient that does not parse")?;
+            let coefficient = coefficient(message.new_coefficient)
+                .map_err(|_| "a coefficient that is not between 0 and 999999999")?;
+            tracing::info!(worker = %id, %coefficient, "a worker changes");
+            node.board.set_coefficient(id, coefficient);
+        }
+        // A newer worker may say things that we do not know.
+        _ => tracing::debug!(worker = %id, "a message of an unknown kind is ignored"),
+    }
+    Ok(())
+}
+
+/// The tier that a worker's answers have: as appraised, unless its engine runs outside the measured image.
+fn serving_tier(peer: &VerifiedPeer, engine: EnginePlace) -> Tier {
+    match engine {
+        EnginePlace::StartedByWorker => peer.tier(),
+        EnginePlace::Outside | EnginePlace::None => peer.tier().with_engine_outside(),
+    }
+}
