@@ -102,6 +102,9 @@ fn every_cut_string_is_refused_whatever_it_claims() {
         "ffffffff ffffffff 00000000",
         "fffcffff ffffff00",
         "fff8ffff ffffff7f 00000000",
+        // Four bytes of data, and a claim of 2^48 more, or of 2^32 more.
+        "ff040000 00000001 61626364",
+        "ff040000 00010000 61626364",
     ] {
         let bytes = hex(text);
         assert!(

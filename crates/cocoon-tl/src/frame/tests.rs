@@ -96,6 +96,7 @@ fn padding_fills_to_whole_words_behind_any_head() {
 
 #[test]
 fn lengths_outside_the_limits_are_refused_and_write_nothing() {
+    assert_eq!(MAX_PAYLOAD, 16_777_216, "spec/network.md 1.3");
     for len in [0, 3, MAX_PAYLOAD + 1, MAX_PAYLOAD + 4, u32::MAX as usize] {
         let word = u32::try_from(len).unwrap().to_le_bytes();
         let header = [word, [0; 4]].concat();
