@@ -1,10 +1,21 @@
-use crate::{DialError, Inbox, Link, LinkOptions};
+use cocoon_attest::Side;
 
-/// Dials `host:port`: TCP, proof of work, TLS, appraisal and the `tcp.connect` exchange, each with a deadline.
+use crate::error::{Step, StreamError};
+use crate::{DialError, Inbox, Link, LinkOptions, secure};
+
+/// Dials `host:port`: TCP, proof of work, TLS, appraisal and the `tcp.connect` exchange, each with a deadline. Dropping
+/// the future stops it all.
 ///
 /// # Errors
 /// [`DialError`] names the step that failed.
 pub async fn dial(addr: &str, options: &LinkOptions) -> Result<(Link, Inbox), DialError> {
-    crate::secure::connect(addr, options).await?;
-    std::future::pending().await
+    let (stream, peer) = secure::connect(addr, options).await?;
+    let remote = stream
+        .get_ref()
+        .0
+        .peer_addr()
+        .map_err(|error| StreamError::of(Step::Link, error))?;
+    Link::establish(stream, peer, remote, Side::Dialler, options.timers)
+        .await
+        .map_err(|broken| DialError::Stream(broken.into()))
 }

@@ -40,6 +40,9 @@ pub enum StreamError {
     /// TLS failed for another reason.
     #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),
+    /// The peer's first frame is not what the protocol says.
+    #[error("{0}")]
+    Greeting(String),
     /// The operating system reported an error.
     #[error("the connection failed during {0}")]
     Io(Step, #[source] io::Error),

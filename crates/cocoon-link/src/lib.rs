@@ -11,6 +11,7 @@
 
 mod dial;
 mod error;
+mod frame;
 mod identity;
 mod link;
 mod listener;
@@ -19,6 +20,8 @@ pub mod pow;
 mod redial;
 mod secure;
 mod session;
+#[cfg(test)]
+mod testing;
 mod tls;
 
 pub use cocoon_attest::VerifiedPeer;

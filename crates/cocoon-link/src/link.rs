@@ -1,21 +1,45 @@
+//! One attested connection: frames, queries, keep-alive (spec/network.md 1.3 to 1.6).
+//!
+//! Two tasks own the stream. The reader takes frames apart and hands them on; it waits for nothing but room in the
+//! inbox. The writer takes everything that the outbox holds and writes it together. Handles share a [`Core`].
+
+mod batch;
+mod broken;
+mod core;
+mod greeting;
+mod mailbox;
+mod outbox;
+mod pending;
+mod reader;
+mod writer;
+
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cocoon_attest::Side;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
 
-use crate::VerifiedPeer;
+use crate::{TimerOptions, VerifiedPeer};
 
-/// An attested connection after the `tcp.connect` exchange. Clones are the same link; it ends when the last of them,
-/// its [`Inbox`] and its session are gone.
-#[derive(Clone, Debug)]
+pub(crate) use broken::Broken;
+pub(crate) use core::Core;
+pub(crate) use mailbox::{Limits, Mailbox, Pushed};
+pub(crate) use outbox::Outgoing;
+
+/// An attested connection after the `tcp.connect` exchange. Clones are the same link; it ends when the last of them and
+/// everything made from it (session, exchanges) is gone, after what is queued has been written.
+#[derive(Clone)]
 pub struct Link {
-    peer: std::sync::Arc<VerifiedPeer>,
+    owner: Arc<Owner>,
 }
 
-/// What the peer sends on a link, in order. Bounded: an inbox that nobody reads stops the link's reader.
-#[derive(Debug)]
+/// What the peer sends on a link, in order. Bounded: an inbox that nobody reads stops the link's reader, and ends the
+/// link after a minute. Dropping it means that nothing more is wanted; it does not end the link.
 pub struct Inbox {
-    _private: (),
+    core: Arc<Core>,
 }
 
 /// One message from the peer.
@@ -62,68 +86,132 @@ pub enum QueryError {
     TooMany,
 }
 
+/// Ends the link when the last handle is gone.
+pub(crate) struct Owner {
+    core: Arc<Core>,
+    tasks: JoinSet<()>,
+}
+
 // === impl Link ===
 
 impl Link {
+    /// Greets the peer on a stream whose other end has been appraised, and starts the link's tasks. `side` is ours: the
+    /// dialler greets first, and pings.
+    pub(crate) async fn establish<T>(
+        mut io: T,
+        peer: VerifiedPeer,
+        remote_addr: SocketAddr,
+        side: Side,
+        timers: TimerOptions,
+    ) -> Result<(Self, Inbox), Broken>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let frames = greeting::greet(&mut io, side, timers.connected).await?;
+        let core = Arc::new(Core::new(peer, remote_addr));
+        let (read_half, write_half) = tokio::io::split(io);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reader::run(read_half, frames, Arc::clone(&core), side, timers));
+        tasks.spawn(writer::run(write_half, Arc::clone(&core), 1));
+        let inbox = Inbox {
+            core: Arc::clone(&core),
+        };
+        let owner = Arc::new(Owner { core, tasks });
+        Ok((Self { owner }, inbox))
+    }
+
     /// Who is at the other end, as appraised during the handshake.
     pub fn peer(&self) -> &VerifiedPeer {
-        &self.peer
+        &self.owner.core.peer
     }
 
     /// The other end's address.
     pub fn remote_addr(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 0))
+        self.owner.core.remote_addr
     }
 
     /// Sends a one-way message; waits while the writer's queue is full.
     ///
     /// # Errors
-    /// [`LinkClosed`] when the link has ended.
-    pub async fn send(&self, _message: Bytes) -> Result<(), LinkClosed> {
-        Err(LinkClosed::missing())
+    /// [`LinkClosed`] when the link has ended, or (the link lives on) when the message fits no frame.
+    pub async fn send(&self, message: Bytes) -> Result<(), LinkClosed> {
+        let bytes = message.len();
+        self.owner.core.send(bytes, Outgoing::Packet(message)).await
     }
 
-    /// Asks and waits for the answer.
+    /// Asks and waits for the answer, at most until the deadline.
     ///
     /// # Errors
     /// [`QueryError`]; when the link dies, at once.
-    pub async fn query(&self, _question: Bytes, _deadline: Duration) -> Result<Bytes, QueryError> {
-        Err(LinkClosed::missing().into())
+    pub async fn query(&self, question: Bytes, deadline: Duration) -> Result<Bytes, QueryError> {
+        self.owner.core.query(question, deadline).await
     }
 
     /// Answers a question of the peer, with a result or with an error's code and text.
     ///
     /// # Errors
-    /// [`LinkClosed`] when the link has ended.
+    /// [`LinkClosed`] when the link has ended, or (the link lives on) when the answer fits no frame.
     pub async fn answer(
         &self,
-        _query_id: i64,
-        _answer: Result<Bytes, (i32, String)>,
+        query_id: i64,
+        answer: Result<Bytes, (i32, String)>,
     ) -> Result<(), LinkClosed> {
-        Err(LinkClosed::missing())
+        let id = query_id;
+        // Head and padding of the longest of the three packets, beyond what `tcp.packet` has.
+        let (bytes, frame) = match answer {
+            Ok(data) => (data.len() + 12, Outgoing::Answer { id, data }),
+            Err((code, message)) => (message.len() + 16, Outgoing::Error { id, code, message }),
+        };
+        self.owner.core.send(bytes, frame).await
     }
 
-    /// Ends the link after what is queued has been written. The first reason wins and is logged.
-    pub fn close(&self, _reason: &str) {}
+    /// Ends the link after what is queued has been written, for at most two seconds. The first reason wins and is logged;
+    /// it must hold no content.
+    pub fn close(&self, reason: &str) {
+        self.owner.core.close(reason);
+    }
 
-    /// Waits for the end of the link and says why.
+    /// Waits for the end of the link and says why. Cancel-safe.
     pub async fn closed(&self) -> String {
-        LinkClosed::missing().reason
+        self.owner.core.ended().await;
+        self.owner.core.closed().reason
     }
 
     /// Whether the link has ended.
     pub fn is_closed(&self) -> bool {
-        true
+        self.owner.core.is_ended()
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.owner.core
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Owner> {
+        Arc::downgrade(&self.owner)
+    }
+
+    pub(crate) fn upgrade(owner: &Weak<Owner>) -> Option<Self> {
+        owner.upgrade().map(|owner| Self { owner })
     }
 }
 
-// === impl LinkClosed ===
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("tier", &self.peer().tier())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
 
-impl LinkClosed {
-    pub(crate) fn missing() -> Self {
-        Self {
-            reason: "not built yet".into(),
-        }
+// === impl Owner ===
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.core.close("no longer used");
+        // Aborting would cut off what is still queued, such as the last words of an answer. The tasks see the end
+        // themselves: the reader at once, the writer within two seconds.
+        self.tasks.detach_all();
     }
 }
 
@@ -132,11 +220,36 @@ impl LinkClosed {
 impl Inbox {
     /// The next message, or nothing when the link has ended. Cancel-safe.
     pub async fn recv(&mut self) -> Option<Incoming> {
-        None
+        self.core.inbox.recv().await
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.core.inbox.abandon();
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
     }
 }
 
 // === impl Incoming ===
+
+impl Incoming {
+    /// Bytes that the message holds in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Packet(data) | Self::Query { question: data, .. } => data.len(),
+        }
+    }
+}
 
 impl std::fmt::Debug for Incoming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -146,3 +259,6 @@ impl std::fmt::Debug for Incoming {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,6 @@ pub(crate) async fn connect(
 /// Takes a connection that a peer has opened; the stream that comes back is attested.
 ///
 /// Reading it may end with an error that [`crate::error::is_end`] calls an ordinary end.
-#[cfg_attr(not(test), expect(dead_code, reason = "the listener will call it"))]
 pub(crate) async fn accept(
     mut tcp: TcpStream,
     options: &LinkOptions,

@@ -2,33 +2,47 @@
 
 mod exchange;
 mod head;
+mod pieces;
 mod serving;
+mod shared;
+mod stream;
+mod violation;
+mod wire;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cocoon_types::Fault;
 
+use crate::link::Pushed;
 use crate::{Inbox, Link, LinkClosed};
 
 pub use exchange::{AnswerReceiver, BodySender, Exchange};
 pub use head::{AnswerEnd, AnswerEvent, AnswerHead, EnginePlace, Hello, RequestHead};
 pub use serving::{AnswerSender, BodyReceiver, Serving, StreamGone};
 
+pub(crate) use shared::Shared;
+pub(crate) use violation::Violation;
+
 /// A conversation in protocol 3 on one link. Clones are the same session.
 ///
 /// One side of a link asks: the first to open a stream. (The credit message names a stream, not a direction.)
-#[derive(Clone, Debug)]
+///
+/// What comes from the peer is dispatched by the link's reader itself, which never waits for a stream: the windows
+/// guarantee room. Deadlines of requests are the roles' business; a peer may be as slow as the link's timers allow.
+#[derive(Clone)]
 pub struct Session {
     link: Link,
+    shared: Arc<Shared>,
 }
 
-/// What the peer does in a session, in order. Bounded: whoever holds it must keep reading.
-#[derive(Debug)]
+/// What the peer does in a session, in order. Bounded: whoever holds it must keep reading, or all streams of the link
+/// stop, and after a minute the link ends. Dropping it turns further requests away and ignores the rest.
 pub struct Events {
-    _inbox: Inbox,
+    shared: Arc<Shared>,
 }
 
 /// One thing that the peer did.
-#[derive(Debug)]
 pub enum Event {
     /// A request to be served; at most 4096 at a time, more are refused as busy before they come here.
     Request(Serving),
@@ -50,8 +64,33 @@ pub enum Event {
 impl Session {
     /// Starts the session after the role's handshake and sends our hello; `lost` is the fault of every open exchange
     /// when the link ends. Needs a Tokio runtime.
-    pub fn start(link: Link, inbox: Inbox, _hello: Hello, _lost: Fault) -> (Self, Events) {
-        (Self { link }, Events { _inbox: inbox })
+    pub fn start(link: Link, inbox: Inbox, hello: Hello, lost: Fault) -> (Self, Events) {
+        let shared = Arc::new(Shared::new(&link, lost));
+        link.core().send_urgent(wire::hello(hello));
+        if link.core().attach(Arc::clone(&shared)) {
+            // What has come before the session is dispatched first; then, in one moment, the reader takes over.
+            while let Some(incoming) = inbox.core().inbox.pop_or_forward() {
+                match shared.receive(incoming) {
+                    Ok(None) => {}
+                    Ok(Some(event)) => {
+                        // The inbox holds less than the events do, so there is room.
+                        let bytes = event.bytes();
+                        let pushed = shared.events().push(event, bytes);
+                        debug_assert!(
+                            matches!(pushed, Pushed::Done),
+                            "the events are larger than the inbox"
+                        );
+                    }
+                    Err(violation) => link.core().fail(violation.into()),
+                }
+            }
+        } else {
+            shared.link_ended();
+        }
+        let events = Events {
+            shared: Arc::clone(&shared),
+        };
+        (Self { link, shared }, events)
     }
 
     /// The link below.
@@ -62,9 +101,33 @@ impl Session {
     /// Sends a request's head; the body and the answer follow on the exchange.
     ///
     /// # Errors
-    /// [`LinkClosed`] when the link has ended.
-    pub async fn open(&self, _head: RequestHead) -> Result<Exchange, LinkClosed> {
-        Err(LinkClosed::missing())
+    /// [`LinkClosed`] when the link has ended, or when the peer is the one that asks on this link.
+    pub async fn open(&self, head: RequestHead) -> Result<Exchange, LinkClosed> {
+        self.shared.open(&self.link, head).await
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    pub(crate) fn open_streams(&self) -> usize {
+        self.shared.streams().len()
+    }
+
+    /// Bytes of memory that wait in all streams.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.shared
+            .streams()
+            .iter()
+            .map(|stream| stream.held_bytes())
+            .sum()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("link", &self.link)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,6 +136,44 @@ impl Session {
 impl Events {
     /// The next event, or nothing when the link has ended. Cancel-safe.
     pub async fn recv(&mut self) -> Option<Event> {
-        None
+        self.shared.events().recv().await
     }
 }
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.shared.events().abandon();
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    /// Bytes that the event holds in memory, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Request(_) | Self::Hello(_) => 256,
+            Self::Message(data) | Self::Query { question: data, .. } => data.len(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Request(serving) => serving.fmt(f),
+            Self::Hello(hello) => hello.fmt(f),
+            Self::Message(data) => write!(f, "Message({} bytes)", data.len()),
+            Self::Query { id, question } => write!(f, "Query({id}, {} bytes)", question.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

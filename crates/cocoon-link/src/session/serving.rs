@@ -1,7 +1,12 @@
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cocoon_types::{Fault, Refusal};
 
-use super::{AnswerEnd, AnswerHead, RequestHead};
+use super::shared::StreamHandle;
+use super::{AnswerEnd, AnswerHead, RequestHead, wire};
+use crate::link::Outgoing;
+
+/// Bytes that a body gets on the strength of its announced length alone.
+const MAX_ADVANCE: usize = 256 * 1024;
 
 /// The answering side of one request.
 #[derive(Debug)]
@@ -15,21 +20,43 @@ pub struct Serving {
 }
 
 /// Receives the body of a request. Dropping it discards the rest.
-#[derive(Debug)]
 pub struct BodyReceiver {
-    _private: (),
+    handle: StreamHandle,
+    /// Bytes handed out by the last call.
+    taken: usize,
+    /// The announced length.
+    length: u64,
 }
 
 /// Sends the answer. Dropping it unfinished refuses the request as an internal fault.
-#[derive(Debug)]
 pub struct AnswerSender {
-    _private: (),
+    handle: StreamHandle,
+    has_head: bool,
 }
 
 /// Nobody waits for this answer any more: the asker cancelled, or the link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the asker cancelled or its link ended")]
 pub struct StreamGone;
+
+// === impl Serving ===
+
+impl Serving {
+    pub(super) fn new(head: RequestHead, handle: StreamHandle) -> Self {
+        Self {
+            body: BodyReceiver {
+                handle: handle.clone(),
+                taken: 0,
+                length: head.body_bytes,
+            },
+            answer: AnswerSender {
+                handle,
+                has_head: false,
+            },
+            head,
+        }
+    }
+}
 
 // === impl BodyReceiver ===
 
@@ -39,53 +66,143 @@ impl BodyReceiver {
     /// # Errors
     /// The stream has ended before the body.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        Err(Refusal::new(Fault::Internal, "not built yet"))
+        self.handle.give_back(std::mem::take(&mut self.taken));
+        let piece = self.handle.stream.next_of_body().await?;
+        self.taken = piece.as_ref().map_or(0, Bytes::len);
+        Ok(piece)
     }
 
-    /// The whole body, if it is at most `limit` bytes.
+    /// The whole body, if it is at most `limit` bytes. The caller sets a deadline.
     ///
     /// # Errors
     /// `BodyTooLarge` above the limit, else as [`Self::next`].
-    pub async fn collect(self, _limit: usize) -> Result<Bytes, Refusal> {
-        Err(Refusal::new(Fault::Internal, "not built yet"))
+    pub async fn collect(mut self, limit: usize) -> Result<Bytes, Refusal> {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        if length > limit {
+            return Err(Refusal::new(
+                Fault::BodyTooLarge,
+                "the body is larger than this node takes",
+            ));
+        }
+        let Some(first) = self.next().await? else {
+            return Ok(Bytes::new());
+        };
+        if first.len() == length {
+            // The end is still waited for: it is what makes the body complete.
+            return match self.next().await? {
+                None => Ok(first),
+                Some(_) => Err(Refusal::new(
+                    Fault::ProtocolViolation,
+                    "a body longer than announced",
+                )),
+            };
+        }
+        let mut body = BytesMut::with_capacity(length.min(MAX_ADVANCE));
+        body.extend_from_slice(&first);
+        drop(first);
+        while let Some(piece) = self.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    }
+}
+
+impl Drop for BodyReceiver {
+    fn drop(&mut self) {
+        self.handle.stream.discard();
+    }
+}
+
+impl std::fmt::Debug for BodyReceiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyReceiver")
+            .field("stream", &self.handle.stream.id)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
     }
 }
 
 // === impl AnswerSender ===
 
 impl AnswerSender {
-    /// Sends the head; once, before everything else.
+    /// Sends the head; once, before everything else. A status or media type that cannot travel is replaced by 502 or
+    /// `application/octet-stream`.
     ///
     /// # Errors
-    /// [`StreamGone`].
-    pub async fn head(&mut self, _head: AnswerHead) -> Result<(), StreamGone> {
-        Err(StreamGone)
+    /// [`StreamGone`], also for a second head.
+    pub async fn head(&mut self, head: AnswerHead) -> Result<(), StreamGone> {
+        if self.has_head {
+            return Err(StreamGone);
+        }
+        let frame = wire::answer(self.handle.stream.id, &head);
+        self.has_head = self.handle.send(head.content_type.len(), frame).await;
+        if self.has_head { Ok(()) } else { Err(StreamGone) }
     }
 
-    /// Sends the next bytes, cut into pieces as credit allows. Not cancel-safe.
+    /// Sends the next bytes, cut into pieces as credit allows. Not cancel-safe. The caller sets a deadline.
     ///
     /// # Errors
-    /// [`StreamGone`].
-    pub async fn part(&mut self, _part: Bytes) -> Result<(), StreamGone> {
-        Err(StreamGone)
+    /// [`StreamGone`], also without a head.
+    pub async fn part(&mut self, part: Bytes) -> Result<(), StreamGone> {
+        if !self.has_head {
+            return Err(StreamGone);
+        }
+        if part.is_empty() {
+            return Ok(());
+        }
+        let stream = self.handle.stream.id;
+        self.handle
+            .send_pieces(part, |data, _| Outgoing::Part { stream, data })
+            .await
+            .map_err(|_| StreamGone)
     }
 
     /// Completes the answer.
     ///
     /// # Errors
-    /// [`StreamGone`].
-    pub async fn end(self, _end: AnswerEnd) -> Result<(), StreamGone> {
-        Err(StreamGone)
+    /// [`StreamGone`]; without a head the request is refused as an internal fault.
+    pub async fn end(self, end: AnswerEnd) -> Result<(), StreamGone> {
+        let frame = wire::end(self.handle.stream.id, &end);
+        if self.has_head && self.handle.finish(0, frame).await {
+            Ok(())
+        } else {
+            Err(StreamGone)
+        }
     }
 
-    /// Ends the stream with a refusal, before the answer or in the middle of it.
+    /// Ends the stream with a refusal, before the answer or in the middle of it. The sentence must hold no content.
     ///
     /// # Errors
     /// [`StreamGone`].
-    pub async fn refuse(self, _refusal: Refusal) -> Result<(), StreamGone> {
-        Err(StreamGone)
+    pub async fn refuse(self, refusal: Refusal) -> Result<(), StreamGone> {
+        let frame = wire::refuse(self.handle.stream.id, &refusal);
+        if self.handle.finish(refusal.message.len(), frame).await {
+            Ok(())
+        } else {
+            Err(StreamGone)
+        }
     }
 
     /// Waits until the asker has cancelled or the link has ended. Cancel-safe.
-    pub async fn cancelled(&self) {}
+    pub async fn cancelled(&self) {
+        self.handle.stream.over().await;
+    }
+}
+
+impl Drop for AnswerSender {
+    fn drop(&mut self) {
+        // Does nothing after an end, a refusal or a cancel.
+        let refusal = Refusal::new(Fault::Internal, "the answer was given up unfinished");
+        let frame = wire::refuse(self.handle.stream.id, &refusal);
+        self.handle.abort(refusal, frame);
+    }
+}
+
+impl std::fmt::Debug for AnswerSender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AnswerSender")
+            .field("stream", &self.handle.stream.id)
+            .field("has_head", &self.has_head)
+            .finish_non_exhaustive()
+    }
 }
