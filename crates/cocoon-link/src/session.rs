@@ -81,7 +81,10 @@ impl Session {
                             "the events are larger than the inbox"
                         );
                     }
-                    Err(violation) => link.core().fail(violation.into()),
+                    Err(violation) => {
+                        link.core().fail(violation.into());
+                        break;
+                    }
                 }
             }
         } else {

@@ -69,7 +69,12 @@ impl<T> Mailbox<T> {
         let mut state = self.lock();
         match state.phase {
             Phase::Open => {}
-            Phase::Ended | Phase::Abandoned => return Pushed::Done,
+            Phase::Ended | Phase::Abandoned => {
+                drop(state);
+                // Outside the lock: the item's own Drop may end the link, and with it this mailbox.
+                drop(item);
+                return Pushed::Done;
+            }
             Phase::Forwarded => return Pushed::Forward(item),
         }
         if state.queue.len() >= self.limits.count || state.bytes >= self.limits.bytes {

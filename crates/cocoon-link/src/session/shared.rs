@@ -232,7 +232,14 @@ impl Shared {
     fn opened(self: &Arc<Self>, request: &v3::Request) -> Result<Option<Event>, Violation> {
         let head = wire::read_request(request)?;
         let id = request.stream;
+        // Before the lock, for the last handle of the link may be dropped here; then the link is ending.
+        let Some(link) = Link::upgrade(&self.link) else {
+            return Ok(None);
+        };
         let mut table = self.lock();
+        if table.ended {
+            return Ok(None);
+        }
         if table.asker == Some(Asker::We) {
             return Err(Violation::BothAsk);
         }
@@ -261,14 +268,8 @@ impl Shared {
             self.core.send_urgent(wire::refuse(id, &refusal));
             return Ok(None);
         }
-        // The last handle may go in this moment; then the link is ending.
-        let Some(link) = Link::upgrade(&self.link) else {
-            return Ok(None);
-        };
         let stream = Arc::new(Stream::new(id, head.body_bytes));
-        if !table.ended {
-            table.streams.insert(id, Arc::clone(&stream));
-        }
+        table.streams.insert(id, Arc::clone(&stream));
         drop(table);
         let handle = StreamHandle {
             stream,
