@@ -1,0 +1,324 @@
+//! `cocoon model`: which models there are, and getting them onto this machine.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use cocoon_models::{Catalogue, Listed, Model, ModelEntry, PullError, Quiet, State, Store, VerifyError};
+use serde_json::{Value, json};
+
+mod view;
+
+pub(crate) use view::PullView;
+
+/// Models: list, fetch, check
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    #[command(subcommand)]
+    command: ModelCommand,
+    /// TOML file with models of your own, beside the built-in ones
+    #[arg(long, value_name = "FILE", env = "COCOON_CATALOGUE", global = true)]
+    catalogue: Option<PathBuf>,
+    /// Print JSON on stdout
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Show the known models and which of them are here
+    List,
+    /// Fetch models that are not here yet
+    Pull {
+        /// Names, or ADDRESS#sha256=HEX; without any, the default model
+        #[arg(value_name = "MODEL")]
+        models: Vec<String>,
+    },
+    /// Read model files and compare their digests
+    Verify {
+        /// Names; without any, every model that is here
+        #[arg(value_name = "MODEL")]
+        models: Vec<String>,
+    },
+    /// Print the path of a model's file
+    Path {
+        /// Name; without one, the default model
+        #[arg(value_name = "MODEL")]
+        model: Option<String>,
+    },
+}
+
+/// The asked-for thing failed.
+const FAILED: u8 = 1;
+/// The question was wrong: an unknown model, a catalogue that cannot be read.
+const USAGE: u8 = 2;
+
+/// Runs the sub-command. Data goes to stdout, talk to stderr.
+pub(crate) async fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
+    let catalogue = match &args.catalogue {
+        None => Catalogue::built_in(),
+        Some(path) => match Catalogue::with_file(path) {
+            Ok(catalogue) => catalogue,
+            Err(error) => return Ok(fail(USAGE, &with_sources(&error), None)),
+        },
+    };
+    let dir = match cocoon_models::default_dir() {
+        Ok(dir) => dir,
+        Err(error) => {
+            return Ok(fail(
+                USAGE,
+                &error.to_string(),
+                Some("set COCOON_CACHE to a directory"),
+            ));
+        }
+    };
+    let store = Store::open(dir);
+    match args.command {
+        ModelCommand::List => list(&catalogue, &store, args.json),
+        ModelCommand::Pull { models } => pull(&catalogue, &store, &models, args.json).await,
+        ModelCommand::Verify { models } => verify(&catalogue, &store, &models, args.json).await,
+        ModelCommand::Path { model } => path(&catalogue, &store, model.as_deref(), args.json),
+    }
+}
+
+fn list(catalogue: &Catalogue, store: &Store, as_json: bool) -> anyhow::Result<ExitCode> {
+    let models = store.list(catalogue);
+    let default = &catalogue.default_model().name;
+    if as_json {
+        let models: Vec<_> = models.iter().map(|listed| listed_json(listed, default)).collect();
+        print(&json!({ "directory": store.dir(), "models": models }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let width = models
+        .iter()
+        .map(|listed| listed.entry.name.len())
+        .max()
+        .unwrap_or(0);
+    for Listed { entry, state, .. } in &models {
+        let here = match state {
+            State::Absent => "-".into(),
+            State::Partial { bytes } => format!("{} so far", size(*bytes)),
+            State::Unchecked => "unchecked".into(),
+            State::Ready => "here".into(),
+        };
+        let star = if entry.name == *default { " (default)" } else { "" };
+        let bytes = entry.size.map_or("?".into(), size);
+        let name = &entry.name;
+        say(&format!(
+            "{name:width$}  {bytes:>9}  {here:<14}  {:<10}  {}{star}",
+            entry.licence, entry.title
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn listed_json(listed: &Listed, default: &str) -> Value {
+    let Listed { entry, state, path } = listed;
+    let mut value = json!({
+        "name": entry.name,
+        "title": entry.title,
+        "licence": entry.licence,
+        "size": entry.size,
+        "sha256": entry.sha256.to_string(),
+        "context_length": entry.context_length,
+        "chat": entry.chat,
+        "default": entry.name == default,
+        "sources": entry.sources.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "path": path,
+    });
+    if let (Some(value), Value::Object(state)) = (value.as_object_mut(), json!(state)) {
+        value.extend(state);
+    }
+    value
+}
+
+async fn pull(
+    catalogue: &Catalogue,
+    store: &Store,
+    names: &[String],
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let models = match chosen(catalogue, names) {
+        Ok(models) if models.is_empty() => vec![Model::Entry(Box::new(catalogue.default_model().clone()))],
+        Ok(models) => models,
+        Err(code) => return Ok(code),
+    };
+    for model in &models {
+        let mut view = PullView::for_model(model);
+        let result = store.obtain(model, &mut view).await;
+        view.end();
+        match result {
+            Ok(path) if as_json => print(&json!({ "model": name_of(model), "path": path }))?,
+            Ok(path) => say(&path.display().to_string())?,
+            Err(error) => return Ok(pull_failed(&error)),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says why a model could not be had, and what to do. Also for `cocoon up`.
+pub(crate) fn pull_failed(error: &PullError) -> ExitCode {
+    let hint = match error {
+        PullError::NoSource { .. } => {
+            "is this machine on-line? pip's index settings and HTTPS_PROXY are used; or name a .gguf file of your own"
+        }
+        PullError::NoRoom { .. } => "free some room, or set COCOON_CACHE to a directory on another disk",
+        PullError::Disk { .. } => "set COCOON_CACHE to a directory that you may write to",
+        _ => "look for another `cocoon` that hangs, and end it",
+    };
+    fail(FAILED, &with_sources(error), Some(hint))
+}
+
+async fn verify(
+    catalogue: &Catalogue,
+    store: &Store,
+    names: &[String],
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let entries: Vec<ModelEntry> = if names.is_empty() {
+        let here = store.list(catalogue).into_iter();
+        here.filter(|listed| matches!(listed.state, State::Ready | State::Unchecked))
+            .map(|l| l.entry)
+            .collect()
+    } else {
+        match chosen(catalogue, names) {
+            Ok(models) => models.into_iter().filter_map(entry_of).collect(),
+            Err(code) => return Ok(code),
+        }
+    };
+    let mut code = ExitCode::SUCCESS;
+    for entry in &entries {
+        let result = store.verify(entry, &mut Quiet).await;
+        if as_json {
+            let problem = result.as_ref().err().map(with_sources);
+            print(
+                &json!({ "model": entry.name, "ok": result.is_ok(), "problem": problem, "path": store.path(entry) }),
+            )?;
+        } else if let Ok(path) = &result {
+            say(&format!("{}: right ({})", entry.name, path.display()))?;
+        }
+        if let Err(error) = result {
+            let hint = match &error {
+                VerifyError::Disk { .. } => None,
+                _ => Some(format!("`cocoon model pull {}` fetches it anew", entry.name)),
+            };
+            code = fail(FAILED, &with_sources(&error), hint.as_deref());
+        }
+    }
+    Ok(code)
+}
+
+fn path(catalogue: &Catalogue, store: &Store, name: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let name = name.unwrap_or(&catalogue.default_model().name);
+    let model = match catalogue.resolve(name) {
+        Ok(model) => model,
+        Err(error) => return Ok(unknown(&error)),
+    };
+    let path = match &model {
+        Model::File(path) => Some(path.clone()),
+        Model::Entry(entry) => store.path_if_present(entry),
+    };
+    let Some(path) = path else {
+        let hint = format!("`cocoon model pull {name}` fetches it");
+        return Ok(fail(FAILED, &format!("`{name}` is not here"), Some(&hint)));
+    };
+    if as_json {
+        print(&json!({ "model": name_of(&model), "path": path }))?;
+    } else {
+        say(&path.display().to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn chosen(catalogue: &Catalogue, names: &[String]) -> Result<Vec<Model>, ExitCode> {
+    names
+        .iter()
+        .map(|name| catalogue.resolve(name).map_err(|error| unknown(&error)))
+        .collect()
+}
+
+fn unknown(error: &cocoon_models::ResolveError) -> ExitCode {
+    fail(
+        USAGE,
+        &error.to_string(),
+        Some("`cocoon model list` shows the names"),
+    )
+}
+
+fn entry_of(model: Model) -> Option<ModelEntry> {
+    match model {
+        Model::Entry(entry) => Some(*entry),
+        Model::File(_) => None,
+    }
+}
+
+fn name_of(model: &Model) -> String {
+    match model {
+        Model::Entry(entry) => entry.name.clone(),
+        Model::File(path) => path.display().to_string(),
+    }
+}
+
+fn fail(code: u8, message: &str, hint: Option<&str>) -> ExitCode {
+    let mut err = std::io::stderr().lock();
+    // Nobody is left to tell when stderr is gone.
+    let _ = writeln!(err, "error: {message}");
+    if let Some(hint) = hint {
+        let _ = writeln!(err, "hint: {hint}");
+    }
+    ExitCode::from(code)
+}
+
+fn with_sources(error: &(impl std::error::Error + ?Sized)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+fn print(value: &Value) -> anyhow::Result<()> {
+    say(&value.to_string())
+}
+
+/// A line on stdout. A reader that has seen enough (`| head`) is no error.
+fn say(line: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Bytes as people read them.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut tenths = bytes / 100;
+    for unit in UNITS {
+        if tenths < 10_000 || unit == "TB" {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+        tenths /= 1000;
+    }
+    unreachable!("invariant: the last unit returns")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_for_people() {
+        for (bytes, text) in [
+            (0, "0.0 kB"),
+            (1234, "1.2 kB"),
+            (98_362_432, "98.3 MB"),
+            (5_027_783_488, "5.0 GB"),
+            (u64::MAX, "18446744.0 TB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}
