@@ -1,0 +1,197 @@
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_link::{Identity, IdentityError, LinkOptions, PowOptions};
+use cocoon_types::Tier;
+use cocoon_web::{
+    ServeOptions,
+    admin::Health,
+    clock::unix_now,
+    guard::{Guard, GuardError, GuardOptions},
+    serve,
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Config,
+    http::{self, Budget, Gateway, Limits},
+    idempotency::{Answers, TIME_TO_LIVE},
+    links::Links,
+    metrics::GatewayMetrics,
+};
+
+/// A gateway whose address is bound and whose links are being dialled.
+pub struct App {
+    listener: TcpListener,
+    api_addr: SocketAddr,
+    gateway: Arc<Gateway>,
+    drain: Duration,
+    /// Keeps the links up; they end when it is dropped.
+    tasks: JoinSet<()>,
+}
+
+/// The gateway could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The listener must not open like this.
+    #[error("the API cannot be served at this address")]
+    Guard(#[from] GuardError),
+    /// No key or certificate could be made.
+    #[error("no identity for links")]
+    Identity(#[from] IdentityError),
+    /// The address is taken or not ours.
+    #[error("{addr} cannot be listened on")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The gateway ended other than by its shutdown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A task that keeps a link has ended, which none does.
+    #[error("a task that keeps a link has ended")]
+    LinkTask,
+}
+
+/// How long a request's body may take (spec/network.md 6.11).
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
+
+// === impl App ===
+
+impl App {
+    /// Checks the door, makes an identity, binds the address, begins to dial.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing is bound and nothing runs.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let guard = Guard::new(
+            config.listen,
+            GuardOptions {
+                state_dir: config.state_dir.clone(),
+                api_keys: config.api_keys,
+                allowed_origins: config.allowed_origins.clone(),
+            },
+        )?;
+        let options = link_options(&config)?;
+        let addr = config.listen;
+        let listen = |source| StartError::Listen { addr, source };
+        let listener = TcpListener::bind(addr).await.map_err(listen)?;
+        let api_addr = listener.local_addr().map_err(listen)?;
+        let metrics = GatewayMetrics::new();
+        let mut tasks = JoinSet::new();
+        let links = Links::start(config.proxies, options, config.is_test, &metrics, &mut tasks);
+        let gateway = Gateway {
+            guard,
+            links,
+            metrics,
+            answers: Answers::new(TIME_TO_LIVE),
+            budget: Budget::new(Budget::DEFAULT),
+            limits: Limits {
+                max_body_bytes: config.max_body_bytes,
+                body_deadline: BODY_DEADLINE,
+                timeout: config.timeout,
+                max_timeout: config.max_timeout,
+                tier: config.tier,
+                max_coefficient: config.max_coefficient,
+                accept_simulated: config.accept_simulated,
+            },
+        };
+        Ok(Self {
+            listener,
+            api_addr,
+            gateway: Arc::new(gateway),
+            drain: config.drain,
+            tasks,
+        })
+    }
+
+    /// Where the API is served; the port is real even if 0 was asked for.
+    pub fn api_addr(&self) -> SocketAddr {
+        self.api_addr
+    }
+
+    /// Whether requests can be served, as `/health` tells it.
+    pub fn health(&self) -> Health {
+        self.gateway.health()
+    }
+
+    /// Serves until `shutdown`; then takes nothing new, lets open requests end within the grace, and closes the links.
+    ///
+    /// # Errors
+    /// [`RunError`] when a part of the gateway ended by itself.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
+        let Self {
+            listener,
+            gateway,
+            drain,
+            mut tasks,
+            ..
+        } = self;
+        let options = ServeOptions {
+            drain,
+            ..ServeOptions::default()
+        };
+        let stop = shutdown.child_token();
+        let mut serving = std::pin::pin!(serve(http::router(gateway), listener, options, stop.clone()));
+        let ended = tokio::select! {
+            () = &mut serving => Ok(()),
+            Some(_) = tasks.join_next() => Err(RunError::LinkTask),
+        };
+        if ended.is_err() {
+            stop.cancel();
+            serving.await;
+        }
+        tasks.shutdown().await;
+        ended
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("api_addr", &self.api_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is presented to proxies and asked of them.
+fn link_options(config: &Config) -> Result<LinkOptions, IdentityError> {
+    // A client needs no evidence of its own; a test network's nodes present the simulated one to be alike.
+    let identity = if config.accept_simulated {
+        Identity::simulated(unix_now())?
+    } else {
+        Identity::without_evidence(unix_now())?
+    };
+    let simulated = if config.accept_simulated {
+        Simulated::AcceptOnTestNetwork
+    } else {
+        Simulated::Refuse
+    };
+    // Whom we link to is the wider question; whether a request goes there is asked for each request.
+    let wide = config.is_test || config.tier.floor() == Tier::Open;
+    let policy = Policy {
+        evidence: if wide {
+            EvidenceRule::Optional { simulated }
+        } else {
+            EvidenceRule::Required { simulated }
+        },
+        image_hashes: if wide && config.proxy_images.is_empty() {
+            ImageRule::Any
+        } else {
+            ImageRule::Listed(config.proxy_images.clone())
+        },
+    };
+    let pow = PowOptions {
+        max_difficulty: config.max_pow_difficulty,
+        ..PowOptions::default()
+    };
+    Ok(LinkOptions::new(identity, policy, unix_now).with_pow(pow))
+}

@@ -1,0 +1,150 @@
+//! One request on its way through the network: choice of a proxy, attempts, the answer's first byte.
+
+mod answer;
+
+use bytes::Bytes;
+use cocoon_link::RequestHead;
+use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, RequestId, TierPolicy};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    links::{self, Links, Slot},
+    metrics::GatewayMetrics,
+};
+pub(crate) use answer::Answer;
+
+/// A request, as it is sent to whichever proxy takes it.
+pub(crate) struct Order {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) model: ModelName,
+    pub(crate) max_tokens: u32,
+    pub(crate) tier: TierPolicy,
+    pub(crate) max_coefficient: Coefficient,
+    /// When the whole answer must be there.
+    pub(crate) deadline: Instant,
+    /// The body and nothing else: no header of the caller leaves the gateway.
+    pub(crate) body: Bytes,
+}
+
+/// Most bytes of a peer's own words that a caller is shown.
+const WORDS: usize = 500;
+
+/// Sends the request until a proxy answers it: each proxy is tried once, and one of them once more when all that it lost
+/// was a worker. Returns with the first bytes of the answer; from there on nothing is tried again.
+///
+/// # Errors
+/// The refusal that says most about why it was not served.
+pub(crate) async fn forward(
+    links: &Links,
+    order: &Order,
+    metrics: &GatewayMetrics,
+) -> Result<Answer, Refusal> {
+    let mut tried = Vec::new();
+    let mut may_repeat = true;
+    let mut told: Option<Refusal> = None;
+    loop {
+        let slot = match links.pick(order.tier, &tried) {
+            Ok(slot) => slot,
+            Err(none) => return Err(told.unwrap_or(none)),
+        };
+        let index = slot.index;
+        let attempt = timeout_at(order.deadline, attempt(slot, order)).await;
+        let refusal = match attempt {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(refusal)) => presentable(refusal),
+            Err(_) => return Err(timed_out()),
+        };
+        if !may_try_elsewhere(refusal.fault) {
+            return Err(refusal);
+        }
+        if refusal.fault == Fault::WorkerLost && may_repeat {
+            may_repeat = false;
+        } else {
+            tried.push(index);
+        }
+        metrics.failover(refusal.fault);
+        told = Some(match told.take() {
+            // That one proxy does not know the model says less than that another one is busy with it.
+            Some(before) if refusal.fault == Fault::UnknownModel => before,
+            _ => refusal,
+        });
+    }
+}
+
+/// The refusal of a request whose deadline has passed.
+pub(crate) fn timed_out() -> Refusal {
+    Refusal::new(
+        Fault::Timeout,
+        "the deadline of the request has passed (hint: x-cocoon-timeout)",
+    )
+}
+
+/// One attempt at one proxy, up to the first bytes of the answer.
+async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
+    // The body is handed to a verified peer of an acceptable tier only.
+    links::admit(slot.peer(), order.tier)?;
+    let request_id = new_id()?;
+    let head = RequestHead {
+        request_id,
+        endpoint: order.endpoint,
+        model: order.model.clone(),
+        max_tokens: order.max_tokens,
+        tier: order.tier,
+        max_coefficient: order.max_coefficient,
+        timeout: order.deadline.saturating_duration_since(Instant::now()),
+        body_bytes: order.body.len() as u64,
+    };
+    let exchange = slot
+        .session()
+        .open(head)
+        .await
+        .map_err(|_| Refusal::new(Fault::ProxyLost, "the link to the proxy broke"))?;
+    Answer::begin(slot, exchange, order).await
+}
+
+/// A fresh request id, for one leg or for a caller.
+///
+/// # Errors
+/// [`Fault::Internal`] when the system gives no random bytes.
+pub(crate) fn new_id() -> Result<RequestId, Refusal> {
+    let mut id = [0; 32];
+    aws_lc_rs::rand::fill(&mut id)
+        .map_err(|_| Refusal::new(Fault::Internal, "the system gave no random bytes"))?;
+    Ok(RequestId(id))
+}
+
+/// Whether another proxy, with other workers, may do better.
+fn may_try_elsewhere(fault: Fault) -> bool {
+    fault.is_retryable_elsewhere()
+        || matches!(
+            fault,
+            Fault::UnknownModel | Fault::TierUnavailable | Fault::PriceTooLow
+        )
+}
+
+/// A peer's refusal, in a form that can be shown: its words shortened, and no fault that only a gateway can find.
+fn presentable(refusal: Refusal) -> Refusal {
+    let fault = match refusal.fault {
+        Fault::NotFound
+        | Fault::MethodNotAllowed
+        | Fault::Unauthorized
+        | Fault::Forbidden
+        | Fault::IdempotencyConflict
+        | Fault::Cancelled => Fault::ProtocolViolation,
+        fault => fault,
+    };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let mut message: String = refusal.message.chars().map(plain).collect();
+    if message.len() > WORDS {
+        message.truncate(message.floor_char_boundary(WORDS));
+        message.push('…');
+    }
+    Refusal {
+        fault,
+        message,
+        param: refusal.param,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+use std::{fmt, pin::Pin};
+
+use cocoon_link::{AnswerEvent, AnswerReceiver, BodySender, Exchange};
+use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Order, presentable, timed_out};
+use crate::links::Slot;
+use bytes::Bytes;
+
+/// An answer whose first bytes are there. Dropping it before its end cancels the request all the way to the engine.
+pub(crate) struct Answer {
+    /// The HTTP status, 200 to 599.
+    pub(crate) status: u16,
+    /// As the engine said it; unchecked.
+    pub(crate) content_type: String,
+    /// The weakest tier on the way.
+    pub(crate) tier: Tier,
+    /// An event that was waited for already.
+    first: Option<AnswerEvent>,
+    upload: Option<Upload>,
+    receiver: AnswerReceiver,
+    deadline: Instant,
+    /// Keeps the link counted as in use.
+    _slot: Slot,
+}
+
+/// The body on its way; goes on while the answer is read, should an engine answer before it has everything.
+type Upload = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+// === impl Answer ===
+
+impl Answer {
+    /// Sends the body and waits for the head and the first event of the answer.
+    ///
+    /// # Errors
+    /// The peer's refusal, or ours of a head that cannot be.
+    pub(super) async fn begin(slot: Slot, exchange: Exchange, order: &Order) -> Result<Self, Refusal> {
+        let (sender, receiver) = exchange.split();
+        let mut answer = Self {
+            status: 0,
+            content_type: String::new(),
+            tier: slot.peer().tier(),
+            first: None,
+            upload: Some(Box::pin(upload(sender, order.body.clone()))),
+            receiver,
+            deadline: order.deadline,
+            _slot: slot,
+        };
+        answer.head(order.tier).await?;
+        answer.first = Some(answer.event().await?);
+        Ok(answer)
+    }
+
+    /// The next bytes or the end, within the request's deadline. Cancel-safe.
+    ///
+    /// # Errors
+    /// What ended the answer.
+    pub(crate) async fn next(&mut self) -> Result<AnswerEvent, Refusal> {
+        if let Some(event) = self.first.take() {
+            return Ok(event);
+        }
+        timeout_at(self.deadline, self.event())
+            .await
+            .map_err(|_| timed_out())?
+            .map_err(presentable)
+    }
+
+    async fn head(&mut self, accepted: TierPolicy) -> Result<(), Refusal> {
+        let head = loop {
+            tokio::select! {
+                biased;
+                head = self.receiver.head() => break head?,
+                () = sent(&mut self.upload) => {}
+            }
+        };
+        if !(200..600).contains(&head.status) {
+            return Err(Refusal::new(
+                Fault::ProtocolViolation,
+                "the answer has a status that is none",
+            ));
+        }
+        if !accepted.accepts(head.tier) {
+            let message = format!(
+                "a worker of tier {} answered, the request accepts {accepted}",
+                head.tier
+            );
+            return Err(Refusal::new(Fault::ProtocolViolation, message));
+        }
+        self.status = head.status;
+        self.tier = weaker(self.tier, head.tier);
+        self.content_type = head.content_type;
+        Ok(())
+    }
+
+    async fn event(&mut self) -> Result<AnswerEvent, Refusal> {
+        loop {
+            tokio::select! {
+                biased;
+                event = self.receiver.next() => return event,
+                () = sent(&mut self.upload) => {}
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("tier", &self.tier)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn upload(mut sender: BodySender, body: Bytes) {
+    // What ends the stream is told by the answer's side.
+    let _ = sender.send(body, true).await;
+}
+
+/// Waits until the upload is done, and forgets it; for ever when it is done already.
+async fn sent(upload: &mut Option<Upload>) {
+    match upload {
+        Some(running) => {
+            running.await;
+            *upload = None;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The tier of an answer that two peers have carried: who could read it is decided by the weaker one.
+///
+/// `simulated` stands outside the order; between it and `open` it is `open` that says who can read.
+fn weaker(one: Tier, other: Tier) -> Tier {
+    let openness = |tier: Tier| match tier {
+        Tier::Confidential => 0,
+        Tier::Attested => 1,
+        Tier::Simulated => 2,
+        Tier::Open => 3,
+    };
+    if openness(one) >= openness(other) {
+        one
+    } else {
+        other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_types::Tier::{Attested, Confidential, Open, Simulated};
+
+    use super::weaker;
+
+    #[test]
+    fn the_weaker_tier_is_the_answers() {
+        assert_eq!(weaker(Confidential, Confidential), Confidential);
+        assert_eq!(weaker(Confidential, Open), Open);
+        assert_eq!(weaker(Attested, Confidential), Attested);
+        assert_eq!(weaker(Simulated, Confidential), Simulated);
+        assert_eq!(weaker(Simulated, Attested), Simulated);
+        assert_eq!(weaker(Open, Simulated), Open);
+    }
+}

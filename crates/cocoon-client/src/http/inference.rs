@@ -1,0 +1,220 @@
+//! One inference request: read, understand, forward, answer.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue},
+    response::Response,
+};
+use bytes::{Bytes, BytesMut};
+use cocoon_link::AnswerEvent;
+use cocoon_openai::RequestBody;
+use cocoon_types::{Endpoint, Fault, ModelName, Private, Refusal};
+use cocoon_web::keys::KeyId;
+use tokio::time::Instant;
+
+use super::{
+    Gateway,
+    body::{Bounds, Taken, Unread},
+    budget::Hold,
+    own::Own,
+    reply,
+    scope::Scope,
+    stream::{self, Form, Head, Record},
+};
+use crate::{
+    forward::{Answer, Order, forward},
+    idempotency::{Begin, Running, Stored},
+};
+
+/// Largest answer that is waited for whole, in bytes, so that a failure on the way is still a proper error. A larger one
+/// (bulk embeddings) is passed on as it comes, and its connection is cut if it fails.
+const COLLECT_BYTES: usize = 4 * 1024 * 1024;
+
+/// What is known of a request beside its body.
+pub(super) struct Asked<'a> {
+    pub(super) endpoint: Endpoint,
+    pub(super) headers: &'a HeaderMap,
+    /// Whose key opened the door.
+    pub(super) key: Option<&'a KeyId>,
+    /// The id that the caller is told.
+    pub(super) id: &'a str,
+}
+
+/// What to do with a request that was understood.
+enum Plan {
+    Forward(Box<Order>, Option<Running>),
+    Replay(Stored),
+}
+
+/// An answer that is not a stream: here, or too large to be waited for.
+enum Collected {
+    Whole(Bytes, Hold),
+    Begun(Bytes),
+}
+
+/// Serves the request to its answer, or to the beginning of one that is streamed.
+pub(super) async fn serve(gateway: &Gateway, asked: Asked<'_>, unread: Unread, scope: Scope) -> Response {
+    let bounds = Bounds {
+        bytes: gateway.limits.max_body_bytes,
+        time: gateway.limits.body_deadline,
+        budget: &gateway.budget,
+    };
+    let taken = match unread.take(bounds).await {
+        Ok(taken) => taken,
+        Err((refusal, rest)) => return rest.refuse(scope, &refusal, asked.id).await,
+    };
+    gateway.metrics.request_bytes.inc_by(taken.bytes.len() as u64);
+    let (order, running) = match plan(gateway, &asked, &taken).await {
+        Ok(Plan::Forward(order, running)) => (order, running),
+        Ok(Plan::Replay(stored)) => {
+            gateway.metrics.replays.inc();
+            scope.sent(stored.body.expose().len());
+            return scope.finish(replay(stored));
+        }
+        Err(refusal) => return scope.refuse(&refusal, asked.id),
+    };
+    let answer = match forward(&gateway.links, &order, &gateway.metrics).await {
+        Ok(answer) => answer,
+        Err(refusal) => return scope.refuse(&refusal, asked.id),
+    };
+    scope.first_byte();
+    // From here on nothing is tried again, and the body is not needed any more.
+    drop((order, taken));
+    respond(gateway, asked.id, answer, running, scope).await
+}
+
+async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Plan, Refusal> {
+    let started = Instant::now();
+    let mut body = RequestBody::parse(asked.endpoint, &taken.bytes)?;
+    let own = Own::new(asked.headers, &body.take_cocoon()?, &gateway.limits)?;
+    let model = ModelName::new(body.model())
+        .map_err(|error| Refusal::new(Fault::UnknownModel, error.to_string()).about("model"))?;
+    let order = Order {
+        endpoint: asked.endpoint,
+        model,
+        max_tokens: body.worst_case_tokens()?,
+        tier: own.tier,
+        max_coefficient: own.max_coefficient,
+        deadline: started + own.timeout,
+        body: body.to_bytes(),
+    };
+    let running = match idempotency_key(asked.headers)? {
+        None => None,
+        Some(key) => {
+            let scope = asked.key.map_or(&b""[..], |key| key.as_str().as_bytes());
+            let [tier, timeout, coefficient] = Own::raw(asked.headers);
+            let path = asked.endpoint.path().as_bytes();
+            let request = [path, &taken.bytes, tier, timeout, coefficient];
+            match gateway.answers.begin(scope, key, &request).await? {
+                Begin::Replay(done) => return Ok(Plan::Replay(done.answer.clone())),
+                Begin::Serve(running) => Some(running),
+            }
+        }
+    };
+    Ok(Plan::Forward(Box::new(order), running))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    match (keys.next(), keys.next()) {
+        (key, None) => Ok(key.map(HeaderValue::as_bytes)),
+        _ => Err(Refusal::new(
+            Fault::InvalidRequest,
+            "Idempotency-Key stands twice",
+        )),
+    }
+}
+
+fn replay(stored: Stored) -> Response {
+    let body = Body::from(stored.body.into_exposed());
+    let mut answer = reply::answer(stored.status, &stored.content_type, stored.tier, body);
+    answer
+        .headers_mut()
+        .insert("idempotent-replayed", HeaderValue::from_static("true"));
+    answer
+}
+
+async fn respond(
+    gateway: &Gateway,
+    id: &str,
+    mut answer: Answer,
+    running: Option<Running>,
+    scope: Scope,
+) -> Response {
+    let head = Head {
+        status: answer.status,
+        content_type: std::mem::take(&mut answer.content_type),
+        tier: answer.tier,
+    };
+    let record = |running: Option<Running>| Some(Record::new(running?, head.clone(), gateway.budget.hold()));
+    if reply::is_event_stream(&head.content_type) {
+        let record = record(running);
+        return stream::respond(
+            &head,
+            Form::Events { id: id.to_owned() },
+            Bytes::new(),
+            answer,
+            record,
+            scope,
+        );
+    }
+    match collect(gateway, &mut answer).await {
+        Ok(Collected::Whole(body, _hold)) => {
+            if let Some(running) = running.filter(|_| head.may_be_kept()) {
+                running.keep(head.clone().with(body.clone())).await;
+            }
+            scope.sent(body.len());
+            scope.finish(reply::answer(
+                head.status,
+                &head.content_type,
+                head.tier,
+                Body::from(body),
+            ))
+        }
+        Ok(Collected::Begun(begun)) => {
+            let record = record(running);
+            stream::respond(&head, Form::Whole, begun, answer, record, scope)
+        }
+        Err(refusal) => scope.refuse(&refusal, id),
+    }
+}
+
+/// Waits for the whole answer, as far as limit and budget allow.
+async fn collect(gateway: &Gateway, answer: &mut Answer) -> Result<Collected, Refusal> {
+    let mut hold = gateway.budget.hold();
+    let mut body = BytesMut::new();
+    loop {
+        match answer.next().await? {
+            AnswerEvent::Part(part) => {
+                let fits = body.len() + part.len() <= COLLECT_BYTES && hold.cover(body.len() + part.len());
+                body.extend_from_slice(&part);
+                if !fits {
+                    return Ok(Collected::Begun(body.freeze()));
+                }
+            }
+            AnswerEvent::End(end) => {
+                gateway.metrics.used(&end.usage);
+                return Ok(Collected::Whole(body.freeze(), hold));
+            }
+        }
+    }
+}
+
+// === impl Head ===
+
+impl Head {
+    /// Complete answers, and an engine's errors about the request; what may go well another time is not kept.
+    pub(super) fn may_be_kept(&self) -> bool {
+        matches!(self.status, 200..=299 | 400..=499) && !matches!(self.status, 408 | 409 | 429)
+    }
+
+    /// With its body.
+    pub(super) fn with(self, body: Bytes) -> Stored {
+        Stored {
+            status: self.status,
+            content_type: self.content_type,
+            tier: self.tier,
+            body: Private::new(body),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Our own options: in headers, in the body's `cocoon` object, or from the configuration.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use cocoon_openai::CocoonOptions;
+use cocoon_types::{Coefficient, Fault, Refusal, TierPolicy};
+
+use super::Limits;
+
+pub(super) const TIER: &str = "x-cocoon-tier";
+const TIMEOUT: &str = "x-cocoon-timeout";
+const MAX_COEFFICIENT: &str = "x-cocoon-max-coefficient";
+
+/// What a request has asked for, or gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Own {
+    pub(super) tier: TierPolicy,
+    pub(super) timeout: Duration,
+    pub(super) max_coefficient: Coefficient,
+}
+
+// === impl Own ===
+
+impl Own {
+    /// Header and body say the same or only one of them speaks; the configuration speaks for what neither says.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidRequest`] for a value that is none, a contradiction, or more than the configuration allows.
+    pub(super) fn new(headers: &HeaderMap, body: &CocoonOptions, limits: &Limits) -> Result<Self, Refusal> {
+        let tier = header(
+            headers,
+            TIER,
+            "a tier, as in attested or open+simulated",
+            |text| text.parse().ok(),
+        )?;
+        let timeout = header(headers, TIMEOUT, "a number of seconds above 0", seconds)?;
+        let coefficient = header(
+            headers,
+            MAX_COEFFICIENT,
+            "an integer in per mille, 1000 = the base price",
+            |text| text.parse().ok().and_then(Coefficient::new),
+        )?;
+        let own = Self {
+            tier: one(TIER, tier, body.tier)?.unwrap_or(limits.tier),
+            timeout: one(TIMEOUT, timeout, body.timeout)?.unwrap_or(limits.timeout),
+            max_coefficient: one(MAX_COEFFICIENT, coefficient, body.max_coefficient)?
+                .unwrap_or(limits.max_coefficient),
+        };
+        if own.timeout > limits.max_timeout {
+            let most = limits.max_timeout.as_secs();
+            return Err(invalid(format!(
+                "{TIMEOUT}: this gateway allows at most {most} s"
+            )));
+        }
+        if own.tier.accepts_simulated() && !limits.accept_simulated {
+            return Err(invalid(format!(
+                "{TIER}: this gateway does not accept simulated evidence"
+            )));
+        }
+        Ok(own)
+    }
+
+    /// The headers of ours as they came: a request that is sent again must have the same ones.
+    pub(super) fn raw(headers: &HeaderMap) -> [&[u8]; 3] {
+        [TIER, TIMEOUT, MAX_COEFFICIENT]
+            .map(|name| headers.get(name).map_or(&b""[..], |value| value.as_bytes()))
+    }
+}
+
+fn header<T>(
+    headers: &HeaderMap,
+    name: &str,
+    what: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(invalid(format!("{name} stands twice")));
+    }
+    let parsed = value.to_str().ok().map(str::trim).and_then(parse);
+    parsed
+        .map(Some)
+        .ok_or_else(|| invalid(format!("{name} must be {what}")))
+}
+
+fn one<T: PartialEq>(name: &str, header: Option<T>, body: Option<T>) -> Result<Option<T>, Refusal> {
+    match (&header, &body) {
+        (Some(header), Some(body)) if header != body => Err(invalid(format!(
+            "{name} and the body's `cocoon` object contradict each other"
+        ))),
+        _ => Ok(header.or(body)),
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let duration = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
+    (!duration.is_zero()).then_some(duration)
+}
+
+fn invalid(message: String) -> Refusal {
+    Refusal::new(Fault::InvalidRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::HeaderMap;
+    use cocoon_openai::CocoonOptions;
+    use cocoon_types::{Coefficient, Fault, Tier, TierPolicy};
+
+    use super::{Limits, Own};
+
+    fn limits() -> Limits {
+        Limits {
+            max_body_bytes: 1,
+            body_deadline: Duration::from_secs(1),
+            timeout: Duration::from_secs(600),
+            max_timeout: Duration::from_secs(1800),
+            tier: TierPolicy::CONFIDENTIAL,
+            max_coefficient: Coefficient::DEFAULT_LIMIT,
+            accept_simulated: false,
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn header_and_body_and_configuration() {
+        let own = Own::new(&HeaderMap::new(), &CocoonOptions::default(), &limits()).unwrap();
+        assert_eq!((own.tier, own.timeout.as_secs()), (TierPolicy::CONFIDENTIAL, 600));
+        let body = CocoonOptions {
+            tier: Some(TierPolicy::at_least(Tier::Attested)),
+            timeout: Some(Duration::from_millis(1500)),
+            ..CocoonOptions::default()
+        };
+        let given = headers(&[
+            ("x-cocoon-tier", "attested"),
+            ("x-cocoon-max-coefficient", "1500"),
+        ]);
+        let own = Own::new(&given, &body, &limits()).unwrap();
+        assert_eq!(own.tier, TierPolicy::at_least(Tier::Attested));
+        assert_eq!(own.timeout, Duration::from_millis(1500));
+        assert_eq!(own.max_coefficient.per_mille(), 1500);
+    }
+
+    #[test]
+    fn contradictions_and_nonsense_are_refused() {
+        let body = CocoonOptions {
+            tier: Some(TierPolicy::at_least(Tier::Open)),
+            ..CocoonOptions::default()
+        };
+        let contradiction = headers(&[("x-cocoon-tier", "confidential")]);
+        let cases = [
+            (contradiction, body.clone()),
+            (headers(&[("x-cocoon-tier", "best")]), CocoonOptions::default()),
+            (
+                headers(&[("x-cocoon-tier", "open"), ("x-cocoon-tier", "open")]),
+                body,
+            ),
+            (headers(&[("x-cocoon-timeout", "0")]), CocoonOptions::default()),
+            (headers(&[("x-cocoon-timeout", "nan")]), CocoonOptions::default()),
+            (headers(&[("x-cocoon-timeout", "1801")]), CocoonOptions::default()),
+            (
+                headers(&[("x-cocoon-max-coefficient", "1.5")]),
+                CocoonOptions::default(),
+            ),
+            (
+                headers(&[("x-cocoon-tier", "simulated")]),
+                CocoonOptions::default(),
+            ),
+        ];
+        for (headers, body) in cases {
+            let refusal = Own::new(&headers, &body, &limits()).unwrap_err();
+            assert_eq!(refusal.fault, Fault::InvalidRequest);
+            assert!(refusal.message.contains("x-cocoon-"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Answers that are passed on as they come.
+
+use std::fmt;
+
+use axum::{body::Body, response::Response};
+use bytes::{Bytes, BytesMut};
+use cocoon_link::AnswerEvent;
+use cocoon_openai::error_event;
+use cocoon_types::{Refusal, Tier};
+use futures_util::stream;
+
+use super::{budget::Hold, reply, scope::Scope};
+use crate::{
+    forward::Answer,
+    idempotency::{MAX_ANSWER_BYTES, Running},
+};
+
+/// What precedes an answer's bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) content_type: String,
+    pub(super) tier: Tier,
+}
+
+/// How a failure in the middle of the answer is told.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// By an event, and by the `[DONE]` that does not come.
+    Events {
+        /// The request's id, which the event names.
+        id: String,
+    },
+    /// By cutting the connection, so that half of it never looks whole.
+    Whole,
+}
+
+/// An answer that is kept for its idempotency key if it comes to its end.
+pub(super) struct Record {
+    running: Running,
+    head: Head,
+    body: BytesMut,
+    hold: Hold,
+}
+
+/// The answer broke off; hyper cuts the connection when a body ends with this.
+#[derive(Debug)]
+struct Broken;
+
+struct Pump {
+    form: Form,
+    status: u16,
+    /// What was read already.
+    begun: Bytes,
+    /// What is still going on; nothing once the end was seen.
+    rest: Option<(Answer, Scope)>,
+    record: Option<Record>,
+    /// The last byte given ended an event.
+    between_events: bool,
+}
+
+/// Answers with what has begun and what is still to come.
+pub(super) fn respond(
+    head: &Head,
+    form: Form,
+    begun: Bytes,
+    answer: Answer,
+    mut record: Option<Record>,
+    scope: Scope,
+) -> Response {
+    scope.sent(begun.len());
+    record = record.and_then(|record| record.and(&begun));
+    let pump = Pump {
+        form,
+        status: head.status,
+        begun,
+        rest: Some((answer, scope)),
+        record,
+        between_events: true,
+    };
+    let parts = stream::unfold(pump, async |mut pump| pump.next().await.map(|part| (part, pump)));
+    reply::answer(
+        head.status,
+        &head.content_type,
+        head.tier,
+        Body::from_stream(parts),
+    )
+}
+
+// === impl Pump ===
+
+impl Pump {
+    async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+        if !self.begun.is_empty() {
+            return Some(Ok(std::mem::take(&mut self.begun)));
+        }
+        loop {
+            let (answer, scope) = self.rest.as_mut()?;
+            match answer.next().await {
+                Ok(AnswerEvent::Part(part)) if part.is_empty() => {}
+                Ok(AnswerEvent::Part(part)) => {
+                    scope.sent(part.len());
+                    self.record = self.record.take().and_then(|record| record.and(&part));
+                    self.between_events = ends_event(&part);
+                    return Some(Ok(part));
+                }
+                Ok(AnswerEvent::End(end)) => {
+                    let (_, scope) = self.rest.take()?;
+                    scope.used(&end.usage);
+                    if let Some(record) = self.record.take() {
+                        record.keep().await;
+                    }
+                    scope.end(self.status, None);
+                    return None;
+                }
+                Err(refusal) => {
+                    self.record = None;
+                    let (_, scope) = self.rest.take()?;
+                    scope.end(self.status, Some(refusal.fault));
+                    return Some(self.tell(&refusal));
+                }
+            }
+        }
+    }
+
+    fn tell(&self, refusal: &Refusal) -> Result<Bytes, Broken> {
+        let Form::Events { id } = &self.form else {
+            return Err(Broken);
+        };
+        tracing::debug!(request = id.as_str(), fault = %refusal.fault, "an answer broke off");
+        let event = error_event(refusal, id);
+        if self.between_events {
+            return Ok(event);
+        }
+        // The broken event is ended first, or ours would be read as its continuation.
+        let mut bytes = BytesMut::from(&b"\n\n"[..]);
+        bytes.extend_from_slice(&event);
+        Ok(bytes.freeze())
+    }
+}
+
+fn ends_event(part: &[u8]) -> bool {
+    part.ends_with(b"\n\n") || part.ends_with(b"\r\n\r\n") || part.ends_with(b"\r\r")
+}
+
+// === impl Record ===
+
+impl Record {
+    pub(super) fn new(running: Running, head: Head, hold: Hold) -> Self {
+        Self {
+            running,
+            head,
+            body: BytesMut::new(),
+            hold,
+        }
+    }
+
+    /// With more bytes; nothing when it grows too large to be kept.
+    fn and(mut self, part: &[u8]) -> Option<Self> {
+        let length = self.body.len() + part.len();
+        if length > MAX_ANSWER_BYTES || !self.head.may_be_kept() || !self.hold.cover(length) {
+            return None;
+        }
+        // Copied: a part is a slice of a larger buffer, which it would keep alive.
+        self.body.extend_from_slice(part);
+        Some(self)
+    }
+
+    async fn keep(self) {
+        self.running.keep(self.head.with(self.body.freeze())).await;
+    }
+}
+
+// === impl Broken ===
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer broke off")
+    }
+}
+
+impl std::error::Error for Broken {}

@@ -1,0 +1,220 @@
+//! The links to the configured proxies: kept up, and chosen from.
+
+mod handshake;
+mod models;
+mod target;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use cocoon_attest::VerifiedPeer;
+use cocoon_link::{LinkOptions, Session};
+use cocoon_types::{Fault, Refusal, TierPolicy};
+use tokio::task::JoinSet;
+
+use crate::metrics::GatewayMetrics;
+pub(crate) use models::{Model, Models};
+
+/// The links to all configured proxies.
+#[derive(Debug)]
+pub(crate) struct Links {
+    targets: Vec<Arc<Target>>,
+    /// Where the next choice begins, so that equals take turns.
+    turn: AtomicUsize,
+    models: models::Cache,
+}
+
+/// One configured proxy and the link to it, if there is one.
+#[derive(Debug)]
+struct Target {
+    addr: String,
+    live: Mutex<Option<Arc<Live>>>,
+}
+
+/// A session that takes requests.
+#[derive(Debug)]
+struct Live {
+    session: Session,
+    open: AtomicUsize,
+}
+
+/// A chosen link, counted as in use until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Which proxy; for [`Links::pick`]'s `tried`.
+    pub(crate) index: usize,
+    live: Arc<Live>,
+}
+
+// === impl Links ===
+
+impl Links {
+    /// Starts to dial every proxy; the tasks live in `tasks` and keep the links up until they are dropped.
+    pub(crate) fn start(
+        proxies: Vec<String>,
+        options: LinkOptions,
+        is_test: bool,
+        metrics: &GatewayMetrics,
+        tasks: &mut JoinSet<()>,
+    ) -> Arc<Self> {
+        let options = Arc::new(options);
+        let targets: Vec<_> = proxies
+            .into_iter()
+            .map(|addr| {
+                Arc::new(Target {
+                    addr,
+                    live: Mutex::new(None),
+                })
+            })
+            .collect();
+        for target in &targets {
+            let keeper = target::Keeper {
+                target: Arc::clone(target),
+                options: Arc::clone(&options),
+                is_test,
+                metrics: metrics.clone(),
+            };
+            tasks.spawn(keeper.run());
+        }
+        Arc::new(Self {
+            targets,
+            turn: AtomicUsize::new(0),
+            models: models::Cache::new(),
+        })
+    }
+
+    /// How many proxies are configured.
+    pub(crate) fn count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// How many links take requests.
+    pub(crate) fn up(&self) -> usize {
+        self.live().count()
+    }
+
+    /// The least loaded link to a proxy of an acceptable tier that is not in `tried`; equals take turns.
+    ///
+    /// # Errors
+    /// [`Fault::NoWorker`] when no proxy is connected, [`Fault::TierUnavailable`] when none is acceptable.
+    pub(crate) fn pick(&self, tier: TierPolicy, tried: &[usize]) -> Result<Slot, Refusal> {
+        let count = self.targets.len().max(1);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut best: Option<(usize, Slot)> = None;
+        let mut unacceptable = false;
+        for (index, live) in self.live() {
+            if tried.contains(&index) {
+                continue;
+            }
+            if admit(live.session.link().peer(), tier).is_err() {
+                unacceptable = true;
+                continue;
+            }
+            // Fewest open requests first, then whose turn it is.
+            let rank = live.open.load(Ordering::Relaxed) * count + (index + count - turn % count) % count;
+            if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+                best = Some((rank, Slot::new(index, live)));
+            }
+        }
+        match best {
+            Some((_, slot)) => Ok(slot),
+            None if unacceptable => Err(Refusal::new(
+                Fault::TierUnavailable,
+                format!("no connected proxy has a tier that the request accepts ({tier})"),
+            )),
+            None => Err(Refusal::new(
+                Fault::NoWorker,
+                "no proxy is connected (hint: GET /health, and `cocoon doctor` on the gateway's machine)",
+            )),
+        }
+    }
+
+    /// The models of all proxies, at most two seconds old.
+    pub(crate) async fn models(&self) -> Arc<Models> {
+        let lives: Vec<_> = self.live().map(|(_, live)| live).collect();
+        self.models.get(lives).await
+    }
+
+    fn live(&self) -> impl Iterator<Item = (usize, Arc<Live>)> {
+        self.targets
+            .iter()
+            .enumerate()
+            .filter_map(|(index, target)| Some((index, target.live()?)))
+    }
+}
+
+/// Whether the body of a request that accepts `tier` may be handed to this peer.
+///
+/// Until requests are sealed past the proxy, the proxy reads them, so its own tier must be acceptable.
+///
+/// # Errors
+/// [`Fault::TierUnavailable`].
+pub(crate) fn admit(peer: &VerifiedPeer, tier: TierPolicy) -> Result<(), Refusal> {
+    if tier.accepts(peer.tier()) {
+        return Ok(());
+    }
+    let message = format!("the proxy is {}, the request accepts {tier}", peer.tier());
+    Err(Refusal::new(Fault::TierUnavailable, message))
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The session, if it is up.
+    fn live(&self) -> Option<Arc<Live>> {
+        self.lock()
+            .as_ref()
+            .filter(|live| !live.session.link().is_closed())
+            .cloned()
+    }
+
+    fn set(&self, live: Arc<Live>) {
+        *self.lock() = Some(live);
+    }
+
+    /// Whether new requests go to this session.
+    fn offers(&self, live: &Arc<Live>) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, live))
+    }
+
+    /// Gives new requests to this session no longer.
+    fn withdraw(&self, live: &Arc<Live>) {
+        let mut current = self.lock();
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, live)) {
+            *current = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
+        // The only change is one assignment; a panic elsewhere cannot leave it half done.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    fn new(index: usize, live: Arc<Live>) -> Self {
+        live.open.fetch_add(1, Ordering::Relaxed);
+        Self { index, live }
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.live.session
+    }
+
+    /// Who is at the other end of the link.
+    pub(crate) fn peer(&self) -> &VerifiedPeer {
+        self.live.session.link().peer()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.live.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

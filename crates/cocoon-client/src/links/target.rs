@@ -1,0 +1,157 @@
+//! Keeps the link to one proxy up.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_types::Fault;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{Live, Target, handshake};
+use crate::metrics::GatewayMetrics;
+
+/// A new link is dialled this long before the old one's evidence expires, or earlier: with a third of its life left. The
+/// longest deadline of a request, so that requests can end on the old link.
+const RENEW_BEFORE: Duration = Duration::from_secs(30 * 60);
+/// How often a link that was replaced is looked at.
+const DRAIN_STEP: Duration = Duration::from_secs(1);
+/// What a question of the proxy is answered with (spec/network.md 0: malformed or disallowed input).
+const NOT_ANSWERED: i32 = 621;
+
+/// The task that keeps one link up.
+pub(super) struct Keeper {
+    pub(super) target: Arc<Target>,
+    pub(super) options: Arc<LinkOptions>,
+    pub(super) is_test: bool,
+    pub(super) metrics: GatewayMetrics,
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    pub(super) async fn run(self) {
+        let mut redial = Redial::new();
+        let mut links = JoinSet::new();
+        let mut last_failure = String::new();
+        loop {
+            match self.connect().await {
+                Ok((live, events)) => {
+                    redial.up();
+                    last_failure.clear();
+                    let link = live.session.link().clone();
+                    tracing::info!(proxy = %self.target.addr, tier = %link.peer().tier(), "linked");
+                    let expires = self.expires(&live);
+                    let left = expires.duration_since(Instant::now());
+                    self.target.set(Arc::clone(&live));
+                    links.spawn(look_after(Arc::clone(&self.target), live, events, expires));
+                    tokio::select! {
+                        reason = link.closed() => {
+                            tracing::info!(proxy = %self.target.addr, reason, "link lost");
+                        }
+                        // The old link is used until the new one stands.
+                        () = sleep(left - RENEW_BEFORE.min(left / 3)) => {}
+                    }
+                }
+                Err(failure) => {
+                    self.metrics.link_failures.inc();
+                    // The same failure every ten seconds is said once.
+                    if failure != last_failure {
+                        tracing::warn!(proxy = %self.target.addr, %failure, "no link");
+                        last_failure = failure;
+                    }
+                }
+            }
+            while links.try_join_next().is_some() {}
+            redial.wait().await;
+        }
+    }
+
+    /// When the peer's evidence ceases to hold.
+    fn expires(&self, live: &Live) -> Instant {
+        let expires = live.session.link().peer().expires_at();
+        Instant::now() + Duration::from_secs(expires.saturating_sub(self.options.now()))
+    }
+
+    async fn connect(&self) -> Result<(Arc<Live>, Events), String> {
+        let identity = self.options.identity();
+        identity
+            .renew_if_due(self.options.now())
+            .map_err(|error| chain(&error))?;
+        let (link, inbox) = dial(&self.target.addr, &self.options)
+            .await
+            .map_err(|error| chain(&error))?;
+        if let Err(error) = handshake::run(&link, self.is_test).await {
+            let reason = chain(&error);
+            link.close(&reason);
+            return Err(reason);
+        }
+        let hello = Hello {
+            software: concat!("cocoon/", env!("CARGO_PKG_VERSION")).to_owned(),
+            capabilities: Vec::new(),
+            endpoints: Vec::new(),
+            context_length: 0,
+            engine: EnginePlace::None,
+        };
+        let (session, events) = Session::start(link, inbox, hello, Fault::ProxyLost);
+        let open = AtomicUsize::new(0);
+        Ok((Arc::new(Live { session, open }), events))
+    }
+}
+
+/// Reads a link until it ends; closes it when its evidence expires, or when it was replaced and its requests have ended.
+async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, expires: Instant) {
+    let replaced = async {
+        while target.offers(&live) || live.open.load(Ordering::Relaxed) > 0 {
+            sleep(DRAIN_STEP).await;
+        }
+    };
+    tokio::select! {
+        () = listen(&live, &mut events) => {}
+        () = replaced => live.session.link().close("replaced by a link with fresh evidence"),
+        () = sleep_until(expires) => live.session.link().close("the peer's evidence has expired"),
+    }
+    target.withdraw(&live);
+}
+
+/// Reads what the proxy says until the link ends.
+async fn listen(live: &Live, events: &mut Events) {
+    let link = live.session.link();
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Hello(_) => {}
+            // Payments come with the money issue; their messages are not ours to judge yet.
+            Event::Message(_) => {}
+            Event::Query { id, .. } => {
+                let answer = Err((NOT_ANSWERED, "a client answers no questions".to_owned()));
+                if link.answer(id, answer).await.is_err() {
+                    return;
+                }
+            }
+            Event::Request(_) => {
+                link.close("a proxy sent a request to a client");
+                return;
+            }
+        }
+    }
+}
+
+/// An error and its sources in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

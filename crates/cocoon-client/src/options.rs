@@ -1,0 +1,383 @@
+//! What an operator may set, and the checked form of it.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use cocoon_types::{Coefficient, MAX_BODY_BYTES, TierPolicy};
+use serde::Deserialize;
+
+/// What may be set by flag, environment (`COCOON_CLIENT_*`) or file, in this order of precedence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Where the API is served; any other address than loopback needs API keys [default: 127.0.0.1:10000]
+    #[arg(long, value_name = "ADDR", env = "COCOON_CLIENT_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Proxies to dial, as host:port; at least one
+    #[arg(
+        long = "proxy",
+        visible_alias = "proxies",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        env = "COCOON_CLIENT_PROXIES"
+    )]
+    #[serde(default)]
+    pub proxies: Vec<String>,
+    /// Lowest tier that a request accepts when it names none: confidential, attested, open or simulated, or two as in
+    /// open+simulated [default: confidential]
+    #[arg(long, value_name = "TIER", env = "COCOON_CLIENT_TIER")]
+    pub tier: Option<String>,
+    /// Highest price that a request accepts when it names none, in per mille of the base price [default: 4000]
+    #[arg(long, value_name = "PER_MILLE", env = "COCOON_CLIENT_MAX_COEFFICIENT")]
+    pub max_coefficient: Option<u32>,
+    /// Deadline of a whole answer when the request names none, in seconds [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_CLIENT_TIMEOUT_S")]
+    pub timeout_s: Option<u64>,
+    /// Longest deadline that a request may name, in seconds [default: 1800]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_CLIENT_MAX_TIMEOUT_S")]
+    pub max_timeout_s: Option<u64>,
+    /// Largest request body, in bytes; at most 16777216 [default: 16777216]
+    #[arg(long, value_name = "BYTES", env = "COCOON_CLIENT_MAX_BODY_BYTES")]
+    pub max_body_bytes: Option<usize>,
+    /// This is a test network; proxies of another kind of network are refused [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_IS_TEST")]
+    pub is_test: Option<bool>,
+    /// Link to proxies with simulated evidence, which anybody can make; test networks only, and a request must still
+    /// accept `simulated` by name [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_ACCEPT_SIMULATED")]
+    pub accept_simulated: Option<bool>,
+    /// Image hashes that proxies may run, in hex; empty refuses every proxy, except on a test network or when `tier` is
+    /// open, where it accepts any
+    #[arg(
+        long,
+        value_name = "HEX",
+        value_delimiter = ',',
+        env = "COCOON_CLIENT_PROXY_IMAGES"
+    )]
+    #[serde(default)]
+    pub proxy_images: Vec<String>,
+    /// Directory with api-keys.toml; needed where keys are required
+    #[arg(long, value_name = "DIR", env = "COCOON_CLIENT_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Require API keys on loopback too [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_API_KEYS")]
+    pub api_keys: Option<bool>,
+    /// Origins of web pages that may call beside those on loopback, as https://app.example.org
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        env = "COCOON_CLIENT_ALLOWED_ORIGINS"
+    )]
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+    /// Most bits of proof of work that are done for a proxy, 0 to 28 [default: 28]
+    #[arg(long, value_name = "BITS", env = "COCOON_CLIENT_MAX_POW_DIFFICULTY")]
+    pub max_pow_difficulty: Option<u8>,
+    /// Time for open requests to end after the signal to stop, in seconds [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_CLIENT_DRAIN_S")]
+    pub drain_s: Option<u64>,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the API is served.
+    pub listen: SocketAddr,
+    /// Proxies to dial, `host:port`, each once.
+    pub proxies: Vec<String>,
+    /// The tiers that a request accepts when it names none.
+    pub tier: TierPolicy,
+    /// The price that a request accepts when it names none.
+    pub max_coefficient: Coefficient,
+    /// Deadline when the request names none.
+    pub timeout: Duration,
+    /// Longest deadline that a request may name.
+    pub max_timeout: Duration,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// A test network.
+    pub is_test: bool,
+    /// Simulated evidence is accepted on links; implies `is_test`.
+    pub accept_simulated: bool,
+    /// Images that proxies may run; see [`Options::proxy_images`].
+    pub proxy_images: Vec<[u8; 32]>,
+    /// Where the API keys are.
+    pub state_dir: Option<PathBuf>,
+    /// Keys are required on loopback too.
+    pub api_keys: bool,
+    /// Origins that may call beside loopback.
+    pub allowed_origins: Vec<String>,
+    /// Most bits of proof of work.
+    pub max_pow_difficulty: u8,
+    /// Grace for open requests.
+    pub drain: Duration,
+}
+
+/// A value that cannot be. Each message names the key.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Nobody to send requests to.
+    #[error("proxies: at least one is needed (hint: --proxy HOST:PORT)")]
+    NoProxy,
+    /// More than anybody links to.
+    #[error("proxies: more than {MAX_PROXIES}")]
+    TooManyProxies,
+    /// Not `host:port`.
+    #[error("proxies: {0:?} is not of the form HOST:PORT")]
+    Proxy(String),
+    /// Not a tier.
+    #[error(
+        "tier: {0:?} is not one of confidential, attested, open, simulated (or two, as in open+simulated)"
+    )]
+    Tier(String),
+    /// `simulated` is named and links refuse it.
+    #[error("tier: simulated is named, but accept_simulated is not set")]
+    SimulatedNotAccepted,
+    /// Simulated evidence outside a test network.
+    #[error("accept_simulated: simulated evidence proves nothing and needs is_test = true")]
+    SimulatedNeedsTest,
+    /// Not 32 bytes of hex.
+    #[error("proxy_images: {0:?} is not an image hash (64 hex digits)")]
+    Image(String),
+    /// A number outside its range.
+    #[error("{key}: {value} is not between {least} and {most}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        value: u64,
+        /// Smallest sensible value.
+        least: u64,
+        /// Largest sensible value.
+        most: u64,
+    },
+    /// The default deadline is above the longest.
+    #[error("timeout_s: {timeout_s} is above max_timeout_s ({max_timeout_s})")]
+    Timeout {
+        /// The default.
+        timeout_s: u64,
+        /// The longest.
+        max_timeout_s: u64,
+    },
+}
+
+/// The configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// Not readable.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind; the message names key and line.
+    #[error("in {path}: {source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// Reasoning models think for minutes, and the usual SDKs wait 600 s; the original's 120 s cuts such answers off.
+const DEFAULT_TIMEOUT_S: u64 = 600;
+/// A proxy allows no more by default.
+const DEFAULT_MAX_TIMEOUT_S: u64 = 1800;
+const DAY_S: u64 = 24 * 60 * 60;
+const DEFAULT_DRAIN_S: u64 = 10;
+/// A client pays at each proxy that it uses; nobody uses dozens.
+const MAX_PROXIES: usize = 64;
+const MAX_POW_DIFFICULTY: u8 = 28;
+
+// === impl Options ===
+
+impl Options {
+    /// Reads a TOML file of these keys.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file, and the key and line that are wrong.
+    pub fn load(path: &Path) -> Result<Self, FileError> {
+        let text = std::fs::read_to_string(path).map_err(|source| FileError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|source| FileError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// These options, and the file's where these are silent.
+    #[must_use]
+    pub fn or(self, file: Self) -> Self {
+        Self {
+            listen: self.listen.or(file.listen),
+            proxies: first_filled(self.proxies, file.proxies),
+            tier: self.tier.or(file.tier),
+            max_coefficient: self.max_coefficient.or(file.max_coefficient),
+            timeout_s: self.timeout_s.or(file.timeout_s),
+            max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
+            max_body_bytes: self.max_body_bytes.or(file.max_body_bytes),
+            is_test: self.is_test.or(file.is_test),
+            accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            proxy_images: first_filled(self.proxy_images, file.proxy_images),
+            state_dir: self.state_dir.or(file.state_dir),
+            api_keys: self.api_keys.or(file.api_keys),
+            allowed_origins: first_filled(self.allowed_origins, file.allowed_origins),
+            max_pow_difficulty: self.max_pow_difficulty.or(file.max_pow_difficulty),
+            drain_s: self.drain_s.or(file.drain_s),
+        }
+    }
+
+    /// Checks everything and fills in the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key that is wrong.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let is_test = self.is_test.unwrap_or(false);
+        let accept_simulated = self.accept_simulated.unwrap_or(false);
+        if accept_simulated && !is_test {
+            return Err(ConfigError::SimulatedNeedsTest);
+        }
+        let tier = match self.tier {
+            None => TierPolicy::default(),
+            Some(text) => text.parse().map_err(|_| ConfigError::Tier(text))?,
+        };
+        if tier.accepts_simulated() && !accept_simulated {
+            return Err(ConfigError::SimulatedNotAccepted);
+        }
+        let per_mille = self
+            .max_coefficient
+            .map_or(Coefficient::DEFAULT_LIMIT.per_mille(), u32::from);
+        let max_coefficient = Coefficient::new(per_mille).ok_or(ConfigError::Range {
+            key: "max_coefficient",
+            value: per_mille.into(),
+            least: 0,
+            most: (Coefficient::LIMIT - 1).into(),
+        })?;
+        let max_timeout_s = in_range(
+            "max_timeout_s",
+            self.max_timeout_s,
+            DEFAULT_MAX_TIMEOUT_S,
+            1,
+            DAY_S,
+        )?;
+        let timeout_s = in_range(
+            "timeout_s",
+            self.timeout_s,
+            DEFAULT_TIMEOUT_S.min(max_timeout_s),
+            1,
+            DAY_S,
+        )?;
+        if timeout_s > max_timeout_s {
+            return Err(ConfigError::Timeout {
+                timeout_s,
+                max_timeout_s,
+            });
+        }
+        let max_body_bytes = self.max_body_bytes.unwrap_or(MAX_BODY_BYTES);
+        in_range(
+            "max_body_bytes",
+            Some(u64::try_from(max_body_bytes).unwrap_or(u64::MAX)),
+            0,
+            1,
+            MAX_BODY_BYTES as u64,
+        )?;
+        let max_pow_difficulty = self.max_pow_difficulty.unwrap_or(MAX_POW_DIFFICULTY);
+        in_range(
+            "max_pow_difficulty",
+            Some(max_pow_difficulty.into()),
+            0,
+            0,
+            MAX_POW_DIFFICULTY.into(),
+        )?;
+        let drain_s = in_range("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, DAY_S)?;
+        Ok(Config {
+            listen: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 10000))),
+            proxies: proxies(self.proxies)?,
+            tier,
+            max_coefficient,
+            timeout: Duration::from_secs(timeout_s),
+            max_timeout: Duration::from_secs(max_timeout_s),
+            max_body_bytes,
+            is_test,
+            accept_simulated,
+            proxy_images: self
+                .proxy_images
+                .iter()
+                .map(|text| image(text))
+                .collect::<Result<_, _>>()?,
+            state_dir: self.state_dir,
+            api_keys: self.api_keys.unwrap_or(false),
+            allowed_origins: self.allowed_origins,
+            max_pow_difficulty,
+            drain: Duration::from_secs(drain_s),
+        })
+    }
+}
+
+fn first_filled(first: Vec<String>, second: Vec<String>) -> Vec<String> {
+    if first.is_empty() { second } else { first }
+}
+
+fn proxies(given: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let mut proxies: Vec<String> = Vec::new();
+    for proxy in given {
+        let form = proxy.rsplit_once(':').filter(|(host, port)| {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        if form.is_none() {
+            return Err(ConfigError::Proxy(proxy));
+        }
+        if !proxies.contains(&proxy) {
+            proxies.push(proxy);
+        }
+    }
+    match proxies.len() {
+        0 => Err(ConfigError::NoProxy),
+        MAX_PROXIES.. => Err(ConfigError::TooManyProxies),
+        _ => Ok(proxies),
+    }
+}
+
+fn image(text: &str) -> Result<[u8; 32], ConfigError> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text, &mut hash).map_err(|_| ConfigError::Image(text.to_owned()))?;
+    Ok(hash)
+}
+
+fn in_range(
+    key: &'static str,
+    given: Option<u64>,
+    default: u64,
+    least: u64,
+    most: u64,
+) -> Result<u64, ConfigError> {
+    let value = given.unwrap_or(default);
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError::Range {
+            key,
+            value,
+            least,
+            most,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
