@@ -1,0 +1,234 @@
+//! The worker as a running thing: engine, links, admin listener, drain.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_engine::{EngineKey, EngineKeyError, EngineOptions};
+use cocoon_link::{CurrentIdentity, Identity, IdentityError, LinkOptions, PowOptions};
+use cocoon_types::Private;
+use cocoon_web::{
+    admin::{self, Health},
+    clock::unix_now,
+    guard::{Guard, GuardError, GuardOptions},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::EngineWatch,
+    leg,
+    options::{Config, EngineChoice},
+    shop::Shop,
+    status,
+};
+
+/// A worker whose listener is bound; [`App::run`] makes it work.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    shop: Arc<Shop>,
+    engine: EngineWatch,
+    links: Arc<LinkOptions>,
+    admin: TcpListener,
+    admin_addr: SocketAddr,
+    guard: Guard,
+}
+
+/// Why a worker cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No key or certificate could be made.
+    #[error("cannot make this node's identity")]
+    Identity(#[source] IdentityError),
+    /// A file that the configuration names is not there.
+    #[error("{key}: cannot read {path}")]
+    File {
+        /// The option that names it.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The engine's key is not one.
+    #[error("engine_key_file: {0}")]
+    Key(#[source] EngineKeyError),
+    /// The admin listener cannot be bound.
+    #[error("admin: cannot listen on {addr}")]
+    Admin {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The admin listener must not open like this.
+    #[error("admin: {0}")]
+    Guard(#[source] GuardError),
+}
+
+/// Why a worker ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A task that the worker cannot do without has ended.
+    #[error("a task that the worker cannot do without ended: {0}")]
+    Task(&'static str),
+}
+
+// === impl App ===
+
+impl App {
+    /// Binds the listener and makes the identity. The engine and the proxies may come later.
+    ///
+    /// # Errors
+    /// [`StartError`] names what cannot be had.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let guard = Guard::new(
+            config.admin,
+            GuardOptions {
+                state_dir: config.state_dir.clone(),
+                ..GuardOptions::default()
+            },
+        )
+        .map_err(StartError::Guard)?;
+        if let EngineChoice::BuiltIn { model_file, .. } = &config.engine {
+            let found = tokio::fs::metadata(model_file).await;
+            found.map_err(|source| StartError::File {
+                key: "model_file",
+                path: model_file.clone(),
+                source,
+            })?;
+        }
+        let engine_options = EngineOptions {
+            key: engine_key(&config).await?,
+            ..EngineOptions::default()
+        };
+        let identity = CurrentIdentity::new(identity(&config).map_err(StartError::Identity)?);
+        let links = LinkOptions::new(identity.clone(), policy(&config), unix_now).with_pow(PowOptions {
+            max_difficulty: config.max_pow,
+            ..PowOptions::default()
+        });
+        let on_admin = |source| StartError::Admin {
+            addr: config.admin,
+            source,
+        };
+        let admin = TcpListener::bind(config.admin).await.map_err(on_admin)?;
+        let admin_addr = admin.local_addr().map_err(on_admin)?;
+        let (engine, view, suspicion) = EngineWatch::new(&config, engine_options);
+        let shop = Shop::new(&config, identity, view, suspicion);
+        Ok(Self {
+            config,
+            shop,
+            engine,
+            links: Arc::new(links),
+            admin,
+            admin_addr,
+            guard,
+        })
+    }
+
+    /// Where `/health`, `/metrics` and `/status` are.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Works until `shutdown`; then announces itself as disabled, lets running requests end within the grace, closes its
+    /// links and ends an engine that it started.
+    ///
+    /// # Errors
+    /// [`RunError`] when a task that the worker cannot do without has ended.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
+        if !self.config.accept_simulated {
+            tracing::warn!("this build has no hardware evidence: proxies will refuse this worker");
+        }
+        let shop = self.shop;
+        let mut tasks: JoinSet<&'static str> = JoinSet::new();
+        let stopped = shop.stopped.clone();
+        tasks.spawn(async move {
+            self.engine.run(stopped).await;
+            "engine"
+        });
+        for proxy in self.config.proxies {
+            let leg = leg::keep(Arc::clone(&shop), Arc::clone(&self.links), proxy);
+            tasks.spawn(async move {
+                leg.await;
+                "link to a proxy"
+            });
+        }
+        tasks.spawn(serve_admin(Arc::clone(&shop), self.admin, self.guard));
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => None,
+            ended = tasks.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
+        };
+        if timeout(self.config.drain, shop.drain()).await.is_err() {
+            tracing::warn!(
+                running = shop.running(),
+                "requests still running after the drain are cut off"
+            );
+        }
+        shop.stopped.cancel();
+        // Links close, the built-in engine ends; it has a grace of its own, after which it is killed.
+        while tasks.join_next().await.is_some() {}
+        ended.map_or(Ok(()), |task| Err(RunError::Task(task)))
+    }
+}
+
+async fn serve_admin(shop: Arc<Shop>, listener: TcpListener, guard: Guard) -> &'static str {
+    let asked = Arc::clone(&shop);
+    let health = Arc::new(move || Health {
+        ready: asked.is_enabled() && asked.metrics.links() > 0,
+        detail: json!({"engine": asked.engine.borrow().ready, "proxies": asked.metrics.links()}),
+    });
+    let stopped = shop.stopped.clone();
+    let routes = admin::router(health, shop.metrics.registry.clone()).merge(status::routes(shop));
+    admin::serve_with(listener, guard, routes, stopped).await;
+    "admin listener"
+}
+
+async fn engine_key(config: &Config) -> Result<Option<EngineKey>, StartError> {
+    let Some(path) = &config.engine_key_file else {
+        return Ok(None);
+    };
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .map_err(|source| StartError::File {
+            key: "engine_key_file",
+            path: path.clone(),
+            source,
+        })?;
+    EngineKey::new(&Private::new(text))
+        .map(Some)
+        .map_err(StartError::Key)
+}
+
+fn identity(config: &Config) -> Result<Identity, IdentityError> {
+    if config.accept_simulated {
+        Identity::simulated(unix_now())
+    } else {
+        Identity::without_evidence(unix_now())
+    }
+}
+
+/// A proxy needs evidence of a listed image, except on a test network without a list.
+fn policy(config: &Config) -> Policy {
+    let simulated = if config.is_test && config.accept_simulated {
+        Simulated::AcceptOnTestNetwork
+    } else {
+        Simulated::Refuse
+    };
+    if config.is_test && config.proxy_images.is_empty() {
+        Policy {
+            evidence: EvidenceRule::Optional { simulated },
+            image_hashes: ImageRule::Any,
+        }
+    } else {
+        Policy {
+            evidence: EvidenceRule::Required { simulated },
+            image_hashes: ImageRule::Listed(config.proxy_images.clone()),
+        }
+    }
+}

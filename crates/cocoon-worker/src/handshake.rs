@@ -1,0 +1,90 @@
+//! The worker's side of the handshake: spec/network.md 6.4, without the comparison of balances, which joins with the
+//! money issue.
+
+use std::time::Duration;
+
+use cocoon_link::{Link, QueryError};
+use cocoon_tl::{TlFunction, TlObject as _, TlString, shared::ProtoVersions, worker};
+
+use crate::{engine::Served, shop::Shop};
+
+/// The protocol that our own nodes speak.
+const PROTOCOL: i32 = 3;
+/// Each question's deadline (spec/network.md 6.11).
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why the proxy and this worker do not come together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    /// No answer, or a refusal; its text says why.
+    #[error("{question}: {source}")]
+    Query {
+        question: &'static str,
+        #[source]
+        source: QueryError,
+    },
+    /// The answer is not one.
+    #[error("{question}: the answer does not parse")]
+    Malformed { question: &'static str },
+    /// Another kind of network.
+    #[error("the proxy belongs to another kind of network (is_test differs)")]
+    OtherNetwork,
+    /// A protocol that was not offered.
+    #[error("the proxy agreed on a protocol that was not offered")]
+    Protocol,
+}
+
+/// Introduces this worker to a proxy. `enabled` is what it announces.
+pub(crate) async fn introduce(
+    link: &Link,
+    shop: &Shop,
+    served: &Served,
+    enabled: bool,
+) -> Result<(), HandshakeError> {
+    let connected = ask(link, "worker.connectToProxy", &connect(shop, served)).await?;
+    // 1. the same kind of network; 2. the protocol that was offered.
+    if connected.params.is_test != Some(shop.is_test) {
+        return Err(HandshakeError::OtherNetwork);
+    }
+    if connected.params.proto_version != Some(PROTOCOL) {
+        return Err(HandshakeError::Protocol);
+    }
+    let complete = worker::ProxyHandshakeComplete {
+        is_disabled: !enabled,
+    };
+    ask(link, "worker.proxyHandshakeComplete", &complete).await?;
+    Ok(())
+}
+
+fn connect(shop: &Shop, served: &Served) -> worker::ConnectToProxy {
+    worker::ConnectToProxy {
+        params: worker::Params {
+            worker_owner_address: TlString::EMPTY,
+            model: TlString::from(served.model.as_str()),
+            // Below 10^9, so that it fits.
+            coefficient: i32::try_from(shop.coefficient.per_mille()).unwrap_or(i32::MAX),
+            setup: Some(worker::Setup {
+                is_test: shop.is_test,
+                proxy_cnt: i32::try_from(shop.proxies).unwrap_or(i32::MAX),
+                max_active_requests: i32::from(served.capacity),
+            }),
+            proto_versions: Some(ProtoVersions {
+                min_proto_version: PROTOCOL,
+                max_proto_version: PROTOCOL,
+            }),
+        },
+    }
+}
+
+async fn ask<Q: TlFunction>(
+    link: &Link,
+    name: &'static str,
+    question: &Q,
+) -> Result<Q::Answer, HandshakeError> {
+    let answer = link.query(question.to_boxed(), DEADLINE).await;
+    let answer = answer.map_err(|source| HandshakeError::Query {
+        question: name,
+        source,
+    })?;
+    Q::Answer::from_boxed(answer).map_err(|_| HandshakeError::Malformed { question: name })
+}

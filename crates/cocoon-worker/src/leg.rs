@@ -1,0 +1,174 @@
+//! One proxy: dialled again and again, introduced to, and served.
+
+use std::sync::Arc;
+
+use cocoon_link::{Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_tl::{TlObject as _, worker};
+use cocoon_types::Fault;
+use cocoon_web::clock::unix_now;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    engine::{EngineView, Served},
+    handshake, serve,
+    shop::Shop,
+};
+
+/// Works for one proxy until the worker stops.
+pub(crate) async fn keep(shop: Arc<Shop>, options: Arc<LinkOptions>, proxy: String) {
+    tokio::select! {
+        // First the conversation, so that it can end its link in order.
+        biased;
+        () = dial_for_ever(&shop, &options, &proxy) => {}
+        () = shop.stopped.cancelled() => {}
+    }
+}
+
+async fn dial_for_ever(shop: &Arc<Shop>, options: &LinkOptions, proxy: &str) {
+    let mut redial = Redial::new();
+    let mut was_told = false;
+    loop {
+        // Nothing can be announced before the engine has said what it serves.
+        let served = first_offer(shop.engine.clone()).await;
+        if let Err(error) = shop.identity.renew_if_due(unix_now()) {
+            tracing::error!(%error, "this node's identity could not be renewed");
+        }
+        match dial(proxy, options).await {
+            Ok((link, inbox)) => {
+                redial.up();
+                let enabled = shop.is_enabled();
+                match handshake::introduce(&link, shop, &served, enabled).await {
+                    Ok(()) => {
+                        was_told = false;
+                        tracing::info!(proxy, model = %served.model, enabled, "working for a proxy");
+                        let (session, events) = Session::start(link, inbox, hello(&served), Fault::ProxyLost);
+                        let leg = Leg {
+                            shop,
+                            served: &served,
+                            session,
+                            announced: enabled,
+                        };
+                        let reason = leg.converse(events).await;
+                        tracing::warn!(proxy, reason, "the link to a proxy has ended");
+                    }
+                    Err(error) => {
+                        link.close("the handshake failed");
+                        tell(&mut was_told, proxy, &error);
+                    }
+                }
+            }
+            Err(error) => tell(&mut was_told, proxy, &error),
+        }
+        redial.wait().await;
+    }
+}
+
+/// Says once loudly, then quietly, that a proxy cannot be worked for.
+fn tell(was_told: &mut bool, proxy: &str, error: &dyn std::error::Error) {
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
+    if *was_told {
+        tracing::debug!(proxy, %error, cause, "still no proxy");
+    } else {
+        tracing::warn!(proxy, %error, cause, "cannot work for a proxy; trying again");
+        *was_told = true;
+    }
+}
+
+async fn first_offer(mut engine: watch::Receiver<EngineView>) -> Arc<Served> {
+    let known = engine.wait_for(|view| view.served.is_some()).await;
+    match known.ok().and_then(|view| view.served.clone()) {
+        Some(served) => served,
+        // The engine's task has ended, which ends the worker.
+        None => std::future::pending().await,
+    }
+}
+
+fn hello(served: &Served) -> Hello {
+    Hello {
+        software: concat!("cocoon-worker/", env!("CARGO_PKG_VERSION")).to_owned(),
+        capabilities: Vec::new(),
+        endpoints: served.endpoints.clone(),
+        context_length: served.context_length,
+        engine: served.place,
+    }
+}
+
+/// One life of the link.
+struct Leg<'a> {
+    shop: &'a Arc<Shop>,
+    served: &'a Arc<Served>,
+    session: Session,
+    /// Whether the proxy believes us to be enabled.
+    announced: bool,
+}
+
+impl Leg<'_> {
+    async fn converse(mut self, mut events: Events) -> &'static str {
+        let _counted = self.shop.metrics.link();
+        let mut engine = self.shop.engine.clone();
+        // Requests end with their link: dropping the set drops them, and the engine's connections in them.
+        let mut requests = JoinSet::new();
+        let mut draining = false;
+        loop {
+            if let Err(reason) = self.announce(&engine).await {
+                self.session.link().close(reason);
+                return reason;
+            }
+            let event = tokio::select! {
+                Some(_) = requests.join_next() => continue,
+                Ok(()) = engine.changed() => continue,
+                () = self.shop.draining.cancelled(), if !draining => {
+                    draining = true;
+                    continue;
+                }
+                () = self.shop.stopped.cancelled() => {
+                    self.session.link().close("the worker stops");
+                    return "the worker stops";
+                }
+                event = events.recv() => event,
+            };
+            match event {
+                None => return "the link broke",
+                Some(Event::Request(serving)) => {
+                    let shop = Arc::clone(self.shop);
+                    requests.spawn(async move { serve::serve(&shop, serving).await });
+                }
+                Some(Event::Query { id, .. }) => {
+                    // What the original's reply object says when nobody answers it (spec/network.md 1.5).
+                    let answer = self
+                        .session
+                        .link()
+                        .answer(id, Err((0, "Lost promise".to_owned())));
+                    if answer.await.is_err() {
+                        return "the link broke";
+                    }
+                }
+                // A proxy has nothing to say one-way yet; payments join with the money issue.
+                Some(Event::Message(_) | Event::Hello(_)) => {}
+            }
+        }
+    }
+
+    /// Tells the proxy when something has changed.
+    async fn announce(&mut self, engine: &watch::Receiver<EngineView>) -> Result<(), &'static str> {
+        let is_same = engine
+            .borrow()
+            .served
+            .as_ref()
+            .is_some_and(|served| Arc::ptr_eq(served, self.served));
+        if !is_same {
+            // What is served stands in the handshake, so that it takes another one.
+            return Err("the engine serves something else now");
+        }
+        let enabled = self.shop.is_enabled();
+        if enabled != self.announced {
+            self.announced = enabled;
+            let message = worker::EnabledDisabled {
+                disabled: i32::from(!enabled),
+            };
+            let sent = self.session.link().send(message.to_boxed()).await;
+            return sent.map_err(|_| "the link broke");
+        }
+        Ok(())
+    }
+}

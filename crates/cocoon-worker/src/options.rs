@@ -1,0 +1,425 @@
+//! What an operator may set, and the checked form of it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use cocoon_engine::{AddressError, EngineAddress, EngineKind};
+use cocoon_types::{Coefficient, Endpoint, ModelName};
+use serde::Deserialize;
+
+/// What may be set by flag, environment (`COCOON_WORKER_*`) or file, in this order of precedence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Proxies to work for, as host:port; at least one
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        env = "COCOON_WORKER_PROXIES"
+    )]
+    #[serde(default)]
+    pub proxies: Vec<String>,
+    /// The engine: a URL such as http://127.0.0.1:8000, `builtin`, or `auto` to look on the usual local ports
+    /// [default: auto]
+    #[arg(long, value_name = "URL", env = "COCOON_WORKER_ENGINE")]
+    pub engine: Option<String>,
+    /// What the engine at the URL is: vllm, sglang, llama.cpp, ollama, lm-studio or generic [default: asked from it]
+    #[arg(long, value_name = "KIND", env = "COCOON_WORKER_ENGINE_KIND")]
+    pub engine_kind: Option<String>,
+    /// File with the key that the engine asks for
+    #[arg(long, value_name = "FILE", env = "COCOON_WORKER_ENGINE_KEY_FILE")]
+    pub engine_key_file: Option<PathBuf>,
+    /// The engine's own name for the model, when it is not the announced one
+    #[arg(long, value_name = "NAME", env = "COCOON_WORKER_ENGINE_MODEL")]
+    pub engine_model: Option<String>,
+    /// The model's name as announced to the network [default: the engine's own, if it serves one model]
+    #[arg(long, value_name = "NAME", env = "COCOON_WORKER_MODEL")]
+    pub model: Option<String>,
+    /// The model file of the built-in engine
+    #[arg(long, value_name = "FILE", env = "COCOON_WORKER_MODEL_FILE")]
+    pub model_file: Option<PathBuf>,
+    /// The program of the built-in engine [default: cocoon-engine]
+    #[arg(long, value_name = "FILE", env = "COCOON_WORKER_ENGINE_BINARY")]
+    pub engine_binary: Option<PathBuf>,
+    /// Threads of the built-in engine [default: 1]
+    #[arg(long, value_name = "N", env = "COCOON_WORKER_ENGINE_THREADS")]
+    pub engine_threads: Option<u16>,
+    /// Context of the built-in engine, in model tokens [default: the engine's]
+    #[arg(long, value_name = "TOKENS", env = "COCOON_WORKER_ENGINE_CONTEXT")]
+    pub engine_context: Option<u32>,
+    /// What the engine serves, as paths [default: /v1/chat/completions and /v1/completions, and /v1/embeddings if the
+    /// engine answers there]
+    #[arg(
+        long,
+        value_name = "PATH",
+        value_delimiter = ',',
+        env = "COCOON_WORKER_ENDPOINTS"
+    )]
+    #[serde(default)]
+    pub endpoints: Vec<String>,
+    /// The model's context, in model tokens [default: as the engine says]
+    #[arg(long, value_name = "TOKENS", env = "COCOON_WORKER_CONTEXT_LENGTH")]
+    pub context_length: Option<u32>,
+    /// The price, in per mille of the base price [default: 1000]
+    #[arg(long, value_name = "PER_MILLE", env = "COCOON_WORKER_COEFFICIENT")]
+    pub coefficient: Option<u32>,
+    /// Requests at once, over all proxies [default: 64 for vLLM and SGLang, 8 for engines that are not known, else 4]
+    #[arg(long, value_name = "N", env = "COCOON_WORKER_MAX_ACTIVE_REQUESTS")]
+    pub max_active_requests: Option<u16>,
+    /// Where /health, /metrics and /status are served [default: 127.0.0.1:12000]
+    #[arg(long, value_name = "ADDR", env = "COCOON_WORKER_ADMIN")]
+    pub admin: Option<SocketAddr>,
+    /// This is a test network; proxies of another kind of network are refused [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_WORKER_IS_TEST")]
+    pub is_test: Option<bool>,
+    /// Accept and present simulated evidence, which anybody can make; test networks only [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_WORKER_ACCEPT_SIMULATED")]
+    pub accept_simulated: Option<bool>,
+    /// Image hashes that proxies may run, in hex; empty refuses every proxy, except on a test network, where it accepts any
+    #[arg(
+        long,
+        value_name = "HEX",
+        value_delimiter = ',',
+        env = "COCOON_WORKER_PROXY_IMAGES"
+    )]
+    #[serde(default)]
+    pub proxy_images: Vec<String>,
+    /// Most bits of proof of work that a proxy may ask for [default: 28]
+    #[arg(long, value_name = "BITS", env = "COCOON_WORKER_MAX_POW")]
+    pub max_pow: Option<u8>,
+    /// Longest time that a request may take, whatever the network says, in seconds [default: 1800]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_WORKER_MAX_TIMEOUT_S")]
+    pub max_timeout_s: Option<u64>,
+    /// Time for running requests to end after the signal to stop, in seconds [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_WORKER_DRAIN_S")]
+    pub drain_s: Option<u64>,
+    /// Directory with api-keys.toml; needed when the admin listener is not on loopback
+    #[arg(long, value_name = "DIR", env = "COCOON_WORKER_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Proxies to work for; not empty.
+    pub proxies: Vec<String>,
+    /// The engine.
+    pub engine: EngineChoice,
+    /// File with the engine's key.
+    pub engine_key_file: Option<PathBuf>,
+    /// The engine's own name for the model.
+    pub engine_model: Option<String>,
+    /// The announced name.
+    pub model: Option<ModelName>,
+    /// What the engine serves; empty: to be found out.
+    pub endpoints: Vec<Endpoint>,
+    /// The model's context.
+    pub context_length: Option<u32>,
+    /// The price.
+    pub coefficient: Coefficient,
+    /// Requests at once; none: by the engine's kind.
+    pub max_active_requests: Option<u16>,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    /// A test network.
+    pub is_test: bool,
+    /// Simulated evidence is presented and accepted; implies `is_test`.
+    pub accept_simulated: bool,
+    /// Images that proxies may run; none given means any on a test network, and nobody elsewhere.
+    pub proxy_images: Vec<[u8; 32]>,
+    /// Proof of work that is given at most, in bits.
+    pub max_pow: u8,
+    /// Longest request.
+    pub max_timeout: Duration,
+    /// Grace for running requests.
+    pub drain: Duration,
+    /// Where the API keys of the admin listener are.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Which engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// Whatever is found on the usual ports of this machine.
+    Auto,
+    /// Somebody else's process.
+    Url {
+        /// Where it listens.
+        address: EngineAddress,
+        /// What it is; none: it is asked.
+        kind: Option<EngineKind>,
+    },
+    /// llama.cpp in a process that the worker starts.
+    BuiltIn {
+        /// The program.
+        binary: PathBuf,
+        /// The model file.
+        model_file: PathBuf,
+        /// Threads.
+        threads: Option<u16>,
+        /// Context in model tokens.
+        context: Option<u32>,
+    },
+}
+
+/// A value that cannot be. Each message names the key.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Nobody to work for.
+    #[error("proxies: name at least one, as host:port")]
+    NoProxies,
+    /// Not host:port.
+    #[error("proxies: {0:?} is not host:port")]
+    Proxy(String),
+    /// Not a URL.
+    #[error("engine: {text:?} is neither `auto`, `builtin` nor an engine's URL: {source}")]
+    Engine {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        #[source]
+        source: AddressError,
+    },
+    /// Not a kind of engine.
+    #[error("engine_kind: {0:?} is none of vllm, sglang, llama.cpp, ollama, lm-studio, generic")]
+    EngineKind(String),
+    /// A key that means something for another engine only.
+    #[error("{key}: goes with engine = {engine} only")]
+    Misplaced {
+        /// The key.
+        key: &'static str,
+        /// The engine that it goes with.
+        engine: &'static str,
+    },
+    /// The built-in engine needs a file.
+    #[error("model_file: the built-in engine needs one")]
+    NoModelFile,
+    /// Not a model's name.
+    #[error("model: {0:?} is not a model's name (printable ASCII without spaces and quotes)")]
+    Model(String),
+    /// Not an endpoint.
+    #[error("endpoints: {0:?} is none of /v1/chat/completions, /v1/completions, /v1/embeddings")]
+    Endpoint(String),
+    /// Not a price.
+    #[error("coefficient: {0} is not below 1000000000")]
+    Coefficient(u32),
+    /// Simulated evidence outside a test network.
+    #[error("accept_simulated: simulated evidence proves nothing and needs is_test = true")]
+    SimulatedNeedsTest,
+    /// Not 32 bytes of hex.
+    #[error("proxy_images: {0:?} is not an image hash (64 hex digits)")]
+    Image(String),
+    /// A number outside its range.
+    #[error("{key}: {value} is not between {least} and {most}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        value: u64,
+        /// Smallest sensible value.
+        least: u64,
+        /// Largest sensible value.
+        most: u64,
+    },
+}
+
+/// Reasoning models answer for many minutes; half an hour is past any gateway's patience.
+const DEFAULT_MAX_TIMEOUT_S: u64 = 1800;
+const DEFAULT_DRAIN_S: u64 = 10;
+/// A proxy gives one link no more than this at once (`cocoon_link`).
+const MOST_ACTIVE: u64 = 4096;
+
+// === impl Options ===
+
+impl Options {
+    /// These options, and the file's where these are silent.
+    #[must_use]
+    pub fn or(self, file: Self) -> Self {
+        let list = |ours: Vec<String>, theirs| if ours.is_empty() { theirs } else { ours };
+        Self {
+            proxies: list(self.proxies, file.proxies),
+            engine: self.engine.or(file.engine),
+            engine_kind: self.engine_kind.or(file.engine_kind),
+            engine_key_file: self.engine_key_file.or(file.engine_key_file),
+            engine_model: self.engine_model.or(file.engine_model),
+            model: self.model.or(file.model),
+            model_file: self.model_file.or(file.model_file),
+            engine_binary: self.engine_binary.or(file.engine_binary),
+            engine_threads: self.engine_threads.or(file.engine_threads),
+            engine_context: self.engine_context.or(file.engine_context),
+            endpoints: list(self.endpoints, file.endpoints),
+            context_length: self.context_length.or(file.context_length),
+            coefficient: self.coefficient.or(file.coefficient),
+            max_active_requests: self.max_active_requests.or(file.max_active_requests),
+            admin: self.admin.or(file.admin),
+            is_test: self.is_test.or(file.is_test),
+            accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            proxy_images: list(self.proxy_images, file.proxy_images),
+            max_pow: self.max_pow.or(file.max_pow),
+            max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
+            drain_s: self.drain_s.or(file.drain_s),
+            state_dir: self.state_dir.or(file.state_dir),
+        }
+    }
+
+    /// Checks everything and fills in the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key that is wrong.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        if self.proxies.is_empty() {
+            return Err(ConfigError::NoProxies);
+        }
+        if let Some(bad) = self.proxies.iter().find(|proxy| !is_host_and_port(proxy)) {
+            return Err(ConfigError::Proxy(bad.clone()));
+        }
+        let is_test = self.is_test.unwrap_or(false);
+        let accept_simulated = self.accept_simulated.unwrap_or(false);
+        if accept_simulated && !is_test {
+            return Err(ConfigError::SimulatedNeedsTest);
+        }
+        let engine = self.engine_choice()?;
+        let model = self
+            .model
+            .map(|name| ModelName::new(name.as_str()).map_err(|_| ConfigError::Model(name)));
+        let per_mille = self.coefficient.unwrap_or(Coefficient::ONE.per_mille());
+        if let Some(requests) = self.max_active_requests {
+            in_range("max_active_requests", u64::from(requests), 1, MOST_ACTIVE)?;
+        }
+        let seconds = |key, value: Option<u64>, default, least, most| {
+            in_range(key, value.unwrap_or(default), least, most).map(Duration::from_secs)
+        };
+        let max_pow = self.max_pow.unwrap_or(28);
+        in_range("max_pow", u64::from(max_pow), 0, 40)?;
+        Ok(Config {
+            proxies: self.proxies,
+            engine,
+            engine_key_file: self.engine_key_file,
+            engine_model: self.engine_model,
+            model: model.transpose()?,
+            endpoints: self
+                .endpoints
+                .iter()
+                .map(|path| endpoint(path))
+                .collect::<Result<_, _>>()?,
+            context_length: self.context_length,
+            coefficient: Coefficient::new(per_mille).ok_or(ConfigError::Coefficient(per_mille))?,
+            max_active_requests: self.max_active_requests,
+            admin: self.admin.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 12000))),
+            is_test,
+            accept_simulated,
+            proxy_images: self
+                .proxy_images
+                .iter()
+                .map(|text| image(text))
+                .collect::<Result<_, _>>()?,
+            max_pow,
+            max_timeout: seconds(
+                "max_timeout_s",
+                self.max_timeout_s,
+                DEFAULT_MAX_TIMEOUT_S,
+                1,
+                86_400,
+            )?,
+            drain: seconds("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, 3600)?,
+            state_dir: self.state_dir,
+        })
+    }
+
+    fn engine_choice(&self) -> Result<EngineChoice, ConfigError> {
+        let text = self.engine.as_deref().unwrap_or("auto");
+        let is_url = !matches!(text, "auto" | "builtin");
+        let misplaced = [
+            (
+                "model_file",
+                self.model_file.is_some(),
+                text == "builtin",
+                "builtin",
+            ),
+            (
+                "engine_binary",
+                self.engine_binary.is_some(),
+                text == "builtin",
+                "builtin",
+            ),
+            (
+                "engine_threads",
+                self.engine_threads.is_some(),
+                text == "builtin",
+                "builtin",
+            ),
+            (
+                "engine_context",
+                self.engine_context.is_some(),
+                text == "builtin",
+                "builtin",
+            ),
+            (
+                "engine_model",
+                self.engine_model.is_some(),
+                text != "builtin",
+                "a URL or auto",
+            ),
+            ("engine_key_file", self.engine_key_file.is_some(), is_url, "a URL"),
+            ("engine_kind", self.engine_kind.is_some(), is_url, "a URL"),
+        ];
+        if let Some((key, .., engine)) = misplaced.into_iter().find(|(_, given, fits, _)| *given && !fits) {
+            return Err(ConfigError::Misplaced { key, engine });
+        }
+        match text {
+            "auto" => Ok(EngineChoice::Auto),
+            "builtin" => Ok(EngineChoice::BuiltIn {
+                binary: self
+                    .engine_binary
+                    .clone()
+                    .unwrap_or_else(|| "cocoon-engine".into()),
+                model_file: self.model_file.clone().ok_or(ConfigError::NoModelFile)?,
+                threads: self.engine_threads,
+                context: self.engine_context,
+            }),
+            url => Ok(EngineChoice::Url {
+                address: url.parse().map_err(|source| ConfigError::Engine {
+                    text: url.to_owned(),
+                    source,
+                })?,
+                kind: self.engine_kind.as_deref().map(kind).transpose()?,
+            }),
+        }
+    }
+}
+
+fn kind(text: &str) -> Result<EngineKind, ConfigError> {
+    text.parse().map_err(|_| ConfigError::EngineKind(text.to_owned()))
+}
+
+fn endpoint(path: &str) -> Result<Endpoint, ConfigError> {
+    Endpoint::from_path(path).ok_or_else(|| ConfigError::Endpoint(path.to_owned()))
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
+fn in_range(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64, ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError::Range {
+            key,
+            value,
+            least,
+            most,
+        })
+    }
+}
+
+fn image(text: &str) -> Result<[u8; 32], ConfigError> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text, &mut hash).map_err(|_| ConfigError::Image(text.to_owned()))?;
+    Ok(hash)
+}
+
+#[cfg(test)]
+mod tests;
