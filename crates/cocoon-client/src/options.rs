@@ -60,7 +60,7 @@ pub struct Options {
     )]
     #[serde(default)]
     pub proxy_images: Vec<String>,
-    /// Directory with api-keys.toml; needed where keys are required
+    /// Directory with api-keys.toml, used where keys are required [default: ~/.local/state/cocoon]
     #[arg(long, value_name = "DIR", env = "COCOON_CLIENT_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
     /// Require API keys on loopback too [default: false]
@@ -106,7 +106,7 @@ pub struct Config {
     pub accept_simulated: bool,
     /// Images that proxies may run; see [`Options::proxy_images`].
     pub proxy_images: Vec<[u8; 32]>,
-    /// Where the API keys are.
+    /// Where the API keys are; nothing for the default.
     pub state_dir: Option<PathBuf>,
     /// Keys are required on loopback too.
     pub api_keys: bool,

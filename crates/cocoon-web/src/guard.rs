@@ -13,12 +13,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header,
 use axum::response::{IntoResponse, Response};
 use cocoon_types::{Fault, Refusal};
 
-use crate::keys::{KeyError, KeyFile, KeyId, KeyRing};
+use crate::keys::{self, KeyError, KeyFile, KeyId, KeyRing};
 
 /// What a listener may be told about its door. The default is loopback without keys.
 #[derive(Clone, Debug, Default)]
 pub struct GuardOptions {
-    /// Where `api-keys.toml` is; needed as soon as keys are.
+    /// Where `api-keys.toml` is, as soon as keys are needed; [`keys::default_dir`] unless named.
     pub state_dir: Option<PathBuf>,
     /// Require keys on loopback too.
     pub api_keys: bool,
@@ -49,14 +49,19 @@ pub struct Admitted {
 pub enum GuardError {
     /// The address needs a key and there is none.
     #[error(
-        "{listen} requires an API key and none exists (hint: make one with `cocoon key new`, or listen on 127.0.0.1)"
+        "{listen} requires an API key and there is none (hint: make one with `cocoon key new --state-dir {}`, or listen on 127.0.0.1)",
+        state_dir.display()
     )]
     NoKey {
         /// The address.
         listen: SocketAddr,
+        /// Where keys were looked for.
+        state_dir: PathBuf,
     },
     /// The address needs a key and no directory was named.
-    #[error("{listen} requires API keys (hint: name the state directory that holds them)")]
+    #[error(
+        "{listen} requires API keys (hint: there is no home directory, so name the state directory that holds them)"
+    )]
     NoStateDir {
         /// The address.
         listen: SocketAddr,
@@ -88,10 +93,16 @@ impl Guard {
         let keys = if loopback && !options.api_keys {
             None
         } else {
-            let dir = options.state_dir.ok_or(GuardError::NoStateDir { listen })?;
+            let dir = options
+                .state_dir
+                .or_else(keys::default_dir)
+                .ok_or(GuardError::NoStateDir { listen })?;
             let ring = KeyRing::open(KeyFile::in_dir(&dir))?;
             if !ring.has_active() {
-                return Err(GuardError::NoKey { listen });
+                return Err(GuardError::NoKey {
+                    listen,
+                    state_dir: dir,
+                });
             }
             Some(ring)
         };

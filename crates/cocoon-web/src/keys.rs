@@ -109,6 +109,13 @@ pub enum KeyError {
 #[error("a key id has 16 lower-case hex digits")]
 pub struct KeyIdError;
 
+/// Where keys are unless a directory is named: `~/.local/state/cocoon`; nothing for a user without a home.
+pub fn default_dir() -> Option<PathBuf> {
+    std::env::home_dir()
+        .filter(|home| home.is_absolute())
+        .map(|home| home.join(".local/state/cocoon"))
+}
+
 // === impl KeyId ===
 
 impl KeyId {

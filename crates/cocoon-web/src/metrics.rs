@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-pub use prometheus_client;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{histogram::Histogram, info::Info},

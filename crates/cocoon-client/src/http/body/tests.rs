@@ -18,7 +18,9 @@ async fn take(body: Body, headers: &HeaderMap, budget: usize) -> Result<Taken, (
 
 fn pieces(count: usize, size: usize) -> Body {
     let piece = Bytes::from(vec![b' '; size]);
-    Body::from_stream(stream::iter((0..count).map(move |_| Ok::<_, Infallible>(piece.clone()))))
+    Body::from_stream(stream::iter(
+        (0..count).map(move |_| Ok::<_, Infallible>(piece.clone())),
+    ))
 }
 
 async fn fault(body: Body, budget: usize) -> (Fault, bool) {
@@ -32,12 +34,21 @@ async fn fault(body: Body, budget: usize) -> (Fault, bool) {
 async fn bodies_are_taken_up_to_the_limit() {
     let taken = take(pieces(100, 1000), &HeaderMap::new(), 1 << 20).await;
     assert_eq!(taken.ok().map(|taken| taken.bytes.len()), Some(100_000));
-    assert_eq!(fault(pieces(101, 1000), 1 << 20).await, (Fault::BodyTooLarge, true));
-    assert_eq!(fault(Body::from(vec![0; 100_001]), 1 << 20).await, (Fault::BodyTooLarge, true));
+    assert_eq!(
+        fault(pieces(101, 1000), 1 << 20).await,
+        (Fault::BodyTooLarge, true)
+    );
+    assert_eq!(
+        fault(Body::from(vec![0; 100_001]), 1 << 20).await,
+        (Fault::BodyTooLarge, true)
+    );
     // Endless bodies are not read for ever.
     let endless = Body::from_stream(stream::repeat(Bytes::from(vec![0; 65536])).map(Ok::<_, Infallible>));
     assert_eq!(fault(endless, 1 << 20).await, (Fault::BodyTooLarge, false));
-    assert_eq!(fault(Body::from(vec![0; DISCARD_BYTES + 1]), 1 << 20).await, (Fault::BodyTooLarge, false));
+    assert_eq!(
+        fault(Body::from(vec![0; DISCARD_BYTES + 1]), 1 << 20).await,
+        (Fault::BodyTooLarge, false)
+    );
 }
 
 #[tokio::test]
@@ -52,7 +63,10 @@ async fn a_slow_body_is_given_up() {
         Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
     });
     let begun = tokio::time::Instant::now();
-    assert_eq!(fault(Body::from_stream(slow), 1 << 20).await, (Fault::InvalidRequest, false));
+    assert_eq!(
+        fault(Body::from_stream(slow), 1 << 20).await,
+        (Fault::InvalidRequest, false)
+    );
     assert_eq!(begun.elapsed(), Duration::from_secs(60));
 }
 
