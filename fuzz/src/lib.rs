@@ -3,4 +3,6 @@
 //! The modules need nothing of libFuzzer, so that the crate under test can include its own by `#[path]` and replay
 //! the committed corpus in its unit tests. An entry function panics iff the crate under test is wrong.
 
+pub mod attest;
+pub mod link;
 pub mod tl;

@@ -1,0 +1,83 @@
+//! `cocoon-attest`: certificates as a peer presents them.
+//!
+//! Beside "no panic": nobody is ever more than `open` or `simulated`, a stricter policy never accepts what a laxer one
+//! refuses, and what is accepted has the key that CertificateVerify will be checked with.
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use cocoon_attest::{
+    Draft, EvidenceRule, ImageRule, Policy, Side, Simulated, appraise, public_key, report_data,
+};
+use cocoon_types::Tier;
+
+/// The name of a target and of its corpus directory, and its entry function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target of this module.
+pub const TARGETS: &[Target] = &[("attest_certificate", certificate), ("attest_signed", signed)];
+
+/// Within the validity of the seeds.
+const NOW: u64 = 1_795_400_000;
+
+/// Any bytes as a certificate.
+pub fn certificate(data: &[u8]) {
+    for side in [Side::Dialler, Side::Acceptor] {
+        let strict = appraise(data, side, &Policy::default(), NOW);
+        assert!(strict.is_err(), "the default policy refuses everybody");
+        let required = EvidenceRule::Required {
+            simulated: Simulated::AcceptOnTestNetwork,
+        };
+        let optional = EvidenceRule::Optional {
+            simulated: Simulated::AcceptOnTestNetwork,
+        };
+        let [required, optional] = [required, optional].map(|evidence| Policy {
+            evidence,
+            image_hashes: ImageRule::Any,
+        });
+        let required = appraise(data, side, &required, NOW);
+        let optional = appraise(data, side, &optional, NOW);
+        if let Ok(peer) = &required {
+            assert_eq!(peer.tier(), Tier::Simulated);
+            assert_eq!(required, optional);
+        }
+        if let Ok(peer) = &optional {
+            assert!(matches!(peer.tier(), Tier::Simulated | Tier::Open));
+            assert!(peer.expires_at() >= NOW);
+            assert_eq!(public_key(data).as_ref(), Ok(peer.key()));
+        }
+    }
+}
+
+/// Bytes that choose what stands in a certificate, which is then signed as it should be: a length and a content for each
+/// extension, then the version and the key.
+pub fn signed(data: &[u8]) {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[42; 32]).expect("32 bytes are a seed");
+    let key = pair.public_key().as_ref().try_into().expect("a key has 32 bytes");
+    let mut draft = Draft::new(&key, Some(&report_data(&key)), [1; 16], NOW..=NOW).expect("a short quote");
+    let mut rest = data;
+    for extension in &mut draft.extensions {
+        let Some((&length, after)) = rest.split_first() else {
+            break;
+        };
+        // 0 keeps what an honest node has there.
+        if length > 0 {
+            let (value, after) = after.split_at(after.len().min(usize::from(length)));
+            extension.value = value.to_vec();
+            rest = after;
+        } else {
+            rest = after;
+        }
+    }
+    if let Some((&flags, after)) = rest.split_first() {
+        draft.is_v3 = flags & 1 == 0;
+        if flags & 2 != 0 {
+            draft.public_key_info = after.to_vec();
+        }
+    }
+    let Ok(to_be_signed) = draft.to_be_signed() else {
+        return;
+    };
+    let signature = pair.sign(&to_be_signed);
+    if let Ok(bytes) = Draft::finish(&to_be_signed, signature.as_ref()) {
+        certificate(&bytes);
+    }
+}
