@@ -5,4 +5,5 @@
 
 pub mod attest;
 pub mod link;
+pub mod session;
 pub mod tl;

@@ -12,6 +12,9 @@
 mod dial;
 mod error;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod link;
 mod listener;

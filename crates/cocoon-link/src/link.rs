@@ -28,6 +28,8 @@ pub(crate) use broken::Broken;
 pub(crate) use core::Core;
 pub(crate) use mailbox::{Limits, Mailbox, Pushed};
 pub(crate) use outbox::Outgoing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {batch::Batch, reader::Reader};
 
 /// An attested connection after the `tcp.connect` exchange. Clones are the same link; it ends when the last of them and
 /// everything made from it (session, exchanges) is gone, after what is queued has been written.
@@ -118,6 +120,18 @@ impl Link {
         };
         let owner = Arc::new(Owner { core, tasks });
         Ok((Self { owner }, inbox))
+    }
+
+    /// A link that nothing reads and writes.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn without_tasks(peer: VerifiedPeer) -> (Self, Inbox) {
+        let core = Arc::new(Core::new(peer, SocketAddr::from(([127, 0, 0, 1], 1))));
+        let inbox = Inbox {
+            core: Arc::clone(&core),
+        };
+        let tasks = JoinSet::new();
+        let owner = Arc::new(Owner { core, tasks });
+        (Self { owner }, inbox)
     }
 
     /// Who is at the other end, as appraised during the handshake.

@@ -110,7 +110,7 @@ impl Session {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Session {
     pub(crate) fn open_streams(&self) -> usize {
         self.shared.streams().len()

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use cocoon_attest::{EvidenceRule, ImageRule, Policy, Side, Simulated, appraise};
+use cocoon_attest::Side;
 use cocoon_tl::frame::{write_frame, write_packet};
 use cocoon_tl::{TlObject, tcp, v3};
 use cocoon_types::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use crate::{EnginePlace, Events, Hello, Identity, Inbox, Link, Session, TimerOptions, VerifiedPeer};
+use crate::{EnginePlace, Events, Hello, Inbox, Link, Session, TimerOptions};
 
 /// What the in-memory stream holds, like a pair of socket buffers.
 pub(crate) const PIPE: usize = 64 * 1024;
@@ -19,17 +19,7 @@ pub(crate) fn addr() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 1))
 }
 
-/// Somebody, honestly appraised.
-pub(crate) fn peer() -> VerifiedPeer {
-    let identity = Identity::without_evidence(0).unwrap();
-    let policy = Policy {
-        evidence: EvidenceRule::Optional {
-            simulated: Simulated::Refuse,
-        },
-        image_hashes: ImageRule::Any,
-    };
-    appraise(identity.certificate_der(), Side::Dialler, &policy, 0).unwrap()
-}
+pub(crate) use crate::fuzzing::peer;
 
 pub(crate) async fn establish(io: DuplexStream, side: Side) -> (Link, Inbox) {
     Link::establish(io, peer(), addr(), side, TimerOptions::default())

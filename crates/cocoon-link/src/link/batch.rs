@@ -8,13 +8,13 @@ use super::outbox::Outgoing;
 
 /// Bytes after which a batch takes no more frames: four times what rustls buffers at once, so that a batch costs few
 /// system calls, and small enough to be no burden as a buffer.
-pub(super) const MAX_BATCH: usize = 256 * 1024;
+pub(crate) const MAX_BATCH: usize = 256 * 1024;
 /// Data from this size on is written from where it is; below, a copy is cheaper than one more slice.
 const MIN_UNCOPIED: usize = 8 * 1024;
 
 /// Frames encoded for one write: a list of slices of which the large ones are the senders' own bytes.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     slices: VecDeque<Bytes>,
     scratch: BytesMut,
     bytes: usize,
@@ -25,19 +25,19 @@ pub(super) struct Batch {
 
 impl Batch {
     /// A batch whose first frame has this number.
-    pub(super) fn starting_at(seqno: i32) -> Self {
+    pub(crate) fn starting_at(seqno: i32) -> Self {
         Self {
             seqno,
             ..Self::default()
         }
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.bytes + self.scratch.len() >= MAX_BATCH
     }
 
     /// Appends one frame. A frame that cannot be encoded is left out, without using up a number.
-    pub(super) fn encode(&mut self, outgoing: Outgoing) {
+    pub(crate) fn encode(&mut self, outgoing: Outgoing) {
         let seqno = self.seqno;
         let done = match outgoing {
             Outgoing::Packet(message) => self.packet(&message),
@@ -71,7 +71,7 @@ impl Batch {
     }
 
     /// Declares the batch ready to be written.
-    pub(super) fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         if !self.scratch.is_empty() {
             let slice = self.scratch.split().freeze();
             self.bytes += slice.len();

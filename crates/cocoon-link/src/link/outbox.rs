@@ -5,7 +5,7 @@ use tokio::sync::{Notify, Semaphore};
 
 /// Bytes that may wait for the writer: two batches, so that the next one is complete when one has been written, and
 /// little enough that a stream's turn comes soon.
-pub(super) const MAX_QUEUED: usize = 512 * 1024;
+pub(crate) const MAX_QUEUED: usize = 512 * 1024;
 /// What every entry counts beyond its bytes; bounds the number of entries.
 const ENTRY_COST: usize = 64;
 /// Entries that did not wait for room. A link with all its 4096 streams open can owe a credit and an ending for each
@@ -62,7 +62,7 @@ pub(crate) enum Outgoing {
 }
 
 /// An outgoing frame and how much room it holds; 0 for an urgent one.
-pub(super) type Entry = (Outgoing, u32);
+pub(crate) type Entry = (Outgoing, u32);
 
 /// Room for one frame; returned when dropped unused.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ struct Queue {
 // === impl Outbox ===
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             queue: Mutex::default(),
             room: Semaphore::new(MAX_QUEUED),
@@ -124,26 +124,26 @@ impl Outbox {
     }
 
     /// No more frames are taken; those that are queued still go out.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.lock().ended = true;
         self.room.close();
         self.ready.notify_one();
     }
 
     /// Everything that is queued, into an empty vector. False: nothing, and nothing will come.
-    pub(super) fn take(&self, entries: &mut Vec<Entry>) -> bool {
+    pub(crate) fn take(&self, entries: &mut Vec<Entry>) -> bool {
         let mut queue = self.lock();
         std::mem::swap(&mut queue.entries, entries);
         !entries.is_empty() || !queue.ended
     }
 
     /// Waits until [`Self::take`] has something to say.
-    pub(super) async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         self.ready.notified().await;
     }
 
     /// Gives back the room of entries that have been written.
-    pub(super) fn written(&self, room: usize, urgent: usize) {
+    pub(crate) fn written(&self, room: usize, urgent: usize) {
         self.room.add_permits(room);
         if urgent > 0 {
             let mut queue = self.lock();

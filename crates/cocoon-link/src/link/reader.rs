@@ -29,18 +29,13 @@ pub(super) async fn run(
     side: Side,
     timers: TimerOptions,
 ) {
-    let mut reader = Reader {
-        core: &core,
-        frames,
-        silence: Silence::new(side, timers),
-        session: None,
-    };
+    let mut reader = Reader::new(&core, frames, Silence::new(side, timers));
     if let Err(broken) = reader.run(&mut io).await {
         core.fail(broken);
     }
 }
 
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     core: &'a Core,
     frames: FrameReader,
     silence: Silence,
@@ -58,7 +53,36 @@ struct Silence {
 
 // === impl Reader ===
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(core: &'a Core, frames: FrameReader, silence: Silence) -> Self {
+        Self {
+            core,
+            frames,
+            silence,
+            session: None,
+        }
+    }
+
+    /// A reader of a link without tasks, with nothing read yet.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn bare(core: &'a Core) -> Self {
+        let silence = Silence::new(Side::Acceptor, TimerOptions::default());
+        Self::new(core, FrameReader::default(), silence)
+    }
+
+    /// Takes some bytes off the stream, as if they had just come.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) async fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Broken> {
+        loop {
+            while let Some(payload) = self.frames.next()? {
+                self.receive(payload).await?;
+            }
+            if self.frames.fill(&mut bytes).await.map_err(Broken::Read)? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     async fn run(&mut self, io: &mut (impl AsyncRead + Unpin)) -> Result<(), Broken> {
         let ended = self.core.ended();
         let alarm = tokio::time::sleep_until(self.silence.next());
@@ -133,7 +157,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn deliver(&mut self, incoming: Incoming) -> Result<(), Broken> {
+    pub(crate) async fn deliver(&mut self, incoming: Incoming) -> Result<(), Broken> {
         let incoming = if self.session.is_none() {
             let bytes = incoming.bytes();
             match push(self.core, &self.core.inbox, incoming, bytes).await? {

@@ -38,7 +38,7 @@ impl Pieces {
     }
 
     /// Bytes of memory, the buffers that pieces share counted for each of them.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn held_bytes(&self) -> usize {
         let shared = self.queue.iter().map(|piece| piece.len().max(32 * 1024));
         shared.sum::<usize>() + self.tail.capacity()

@@ -115,7 +115,7 @@ impl Shared {
         self.events.end();
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn streams(&self) -> Vec<Arc<Stream>> {
         self.lock().streams.values().cloned().collect()
     }

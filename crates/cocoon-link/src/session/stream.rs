@@ -294,7 +294,7 @@ impl Stream {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn held_bytes(&self) -> usize {
         self.lock().pieces.held_bytes()
     }
