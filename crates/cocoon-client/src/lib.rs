@@ -19,4 +19,4 @@ mod metrics;
 mod options;
 
 pub use app::{App, RunError, StartError};
-pub use options::{Config, ConfigError, FileError, Options};
+pub use options::{Config, ConfigError, Options};

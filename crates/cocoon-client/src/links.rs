@@ -101,7 +101,10 @@ impl Links {
     /// [`Fault::NoWorker`] when no proxy is connected, [`Fault::TierUnavailable`] when none is acceptable.
     pub(crate) fn pick(&self, tier: TierPolicy, tried: &[usize]) -> Result<Slot, Refusal> {
         let count = self.targets.len().max(1);
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // A second choice takes no turn: with two proxies, one of them failing, it would always come first again.
+        let turn = self
+            .turn
+            .fetch_add(usize::from(tried.is_empty()), Ordering::Relaxed);
         let mut best: Option<(usize, Slot)> = None;
         let mut unacceptable = false;
         for (index, live) in self.live() {

@@ -1,11 +1,6 @@
 //! What an operator may set, and the checked form of it.
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_types::{Coefficient, MAX_BODY_BYTES, TierPolicy};
 use serde::Deserialize;
@@ -167,29 +162,6 @@ pub enum ConfigError {
     },
 }
 
-/// The configuration file cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
-    /// Not readable.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong kind; the message names key and line.
-    #[error("in {path}: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where and what.
-        source: Box<toml::de::Error>,
-    },
-}
-
 /// Reasoning models think for minutes, and the usual SDKs wait 600 s; the original's 120 s cuts such answers off.
 const DEFAULT_TIMEOUT_S: u64 = 600;
 /// A proxy allows no more by default.
@@ -203,21 +175,6 @@ const MAX_POW_DIFFICULTY: u8 = 28;
 // === impl Options ===
 
 impl Options {
-    /// Reads a TOML file of these keys.
-    ///
-    /// # Errors
-    /// [`FileError`] names the file, and the key and line that are wrong.
-    pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path).map_err(|source| FileError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        toml::from_str(&text).map_err(|source| FileError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
-    }
-
     /// These options, and the file's where these are silent.
     #[must_use]
     pub fn or(self, file: Self) -> Self {

@@ -32,11 +32,9 @@ fn the_defaults_are_the_documented_ones() {
 
 #[test]
 fn a_flag_beats_the_file_and_the_file_beats_the_default() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("client.toml");
-    let text = "listen = \"127.0.0.1:1\"\nproxies = [\"a:1\"]\ntier = \"open\"\ntimeout_s = 7\n";
-    std::fs::write(&path, text).unwrap();
-    let file = Options::load(&path).unwrap();
+    let file: Options =
+        toml::from_str("listen = \"127.0.0.1:1\"\nproxies = [\"a:1\"]\ntier = \"open\"\ntimeout_s = 7\n")
+            .unwrap();
     let config = flags(&["--listen", "127.0.0.1:2", "--proxy", "b:1,c:1", "--proxy", "b:1"])
         .or(file.clone())
         .build()
@@ -61,21 +59,12 @@ fn every_option_has_its_variable_which_clap_puts_between_flag_and_default() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_by_its_name_and_its_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("client.toml");
-    std::fs::write(&path, "proxies = [\"a:1\"]\nlissten = \"127.0.0.1:1\"\n").unwrap();
-    let error = Options::load(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("lissten") && error.contains("client.toml"),
-        "{error}"
-    );
-    std::fs::write(&path, "timeout_s = \"long\"\n").unwrap();
-    let error = Options::load(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("timeout_s") && error.contains("client.toml"),
-        "{error}"
-    );
+fn an_unknown_key_in_the_file_is_refused_by_its_name() {
+    // The binary reads the file and adds its path.
+    for text in ["lissten = \"127.0.0.1:1\"", "timeout_s = \"long\""] {
+        let error = toml::from_str::<Options>(text).unwrap_err().to_string();
+        assert!(error.contains(text.split(' ').next().unwrap()), "{error}");
+    }
 }
 
 #[test]
