@@ -40,6 +40,8 @@ pub enum IdentityError {
 enum Kind {
     Simulated,
     WithoutEvidence,
+    /// Simulated, and then changed by a test; it never heals itself by a renewal.
+    Altered,
 }
 
 // === impl Identity ===
@@ -67,10 +69,10 @@ impl Identity {
     /// # Errors
     /// [`IdentityError`] when key or certificate cannot be made.
     pub fn altered(now: u64, alter: impl FnOnce(&mut Draft)) -> Result<Self, IdentityError> {
-        Self::generate(Kind::Simulated, now, alter)
+        Self::generate(Kind::Altered, now, alter)
     }
 
-    /// A fresh identity of the same kind.
+    /// A fresh identity of the same kind; of an altered one, without the changes.
     ///
     /// # Errors
     /// [`IdentityError`] when key or certificate cannot be made.
@@ -97,9 +99,12 @@ impl Identity {
         self.expires_at
     }
 
-    /// The Unix second from which it should be replaced: with a third of its life left.
+    /// The Unix second from which it should be replaced: with a third of its life left. Never for an altered one.
     pub const fn renew_at(&self) -> u64 {
-        self.expires_at.saturating_sub(LIFETIME_SECONDS / 3)
+        match self.kind {
+            Kind::Simulated | Kind::WithoutEvidence => self.expires_at.saturating_sub(LIFETIME_SECONDS / 3),
+            Kind::Altered => u64::MAX,
+        }
     }
 
     fn generate(kind: Kind, now: u64, alter: impl FnOnce(&mut Draft)) -> Result<Self, IdentityError> {
@@ -112,7 +117,7 @@ impl Identity {
         let mut serial = [0; 16];
         aws_lc_rs::rand::fill(&mut serial).map_err(|_| IdentityError::Crypto)?;
         let quote = match kind {
-            Kind::Simulated => Some(report_data(&public_key)),
+            Kind::Simulated | Kind::Altered => Some(report_data(&public_key)),
             Kind::WithoutEvidence => None,
         };
         let not_before = now.saturating_sub(CLOCK_TOLERANCE_SECONDS);

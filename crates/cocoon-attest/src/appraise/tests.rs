@@ -91,6 +91,7 @@ fn the_good_certificate_gives_its_facts() {
     assert_eq!(peer.tier(), Tier::Simulated);
     assert_eq!(peer.image_hash(), &Measurements::ZERO.image_hash());
     assert_eq!(peer.expires_at(), NOW + 86_400);
+    assert!(format!("{peer:?}").contains("tier: Simulated, image_hash: 5c55c8f4db4010ba…"));
 }
 
 #[test]

@@ -80,6 +80,8 @@ fn what_is_altered_is_signed() {
     let late = Identity::altered(NOW, |draft| draft.not_after = NOW + 5).unwrap();
     assert_eq!(late.expires_at(), NOW + 5);
     assert_eq!(verdict(&late, NOW + 5), Ok(Tier::Simulated));
+    let current = CurrentIdentity::new(late);
+    assert!(!current.renew_if_due(NOW + 100_000).unwrap());
 }
 
 #[test]
