@@ -84,6 +84,9 @@ pub enum RunError {
 /// An identity is due with eight hours left; ten minutes of them do not matter.
 const RENEWAL_CHECK: Duration = Duration::from_secs(600);
 
+/// For the last words of all links after the drain.
+const CLOSING: Duration = Duration::from_secs(3);
+
 // === impl App ===
 
 impl App {
@@ -165,22 +168,31 @@ impl App {
     /// [`RunError`] when a task that the proxy cannot do without has ended.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
         let node = self.node;
-        let stopped = CancellationToken::new();
-        let mut tasks: JoinSet<&'static str> = JoinSet::new();
+        let stopped = node.stopped.clone();
+        // Those that end when the proxy stops, and those that never do.
+        let (mut doors, mut chores) = (JoinSet::new(), JoinSet::new());
         let (clients, workers) = (Arc::clone(&node), Arc::clone(&node));
         let max_links = self.config.max_links;
-        tasks.spawn(accept("clients", self.clients, max_links, move |link, inbox| {
-            clients::serve(Arc::clone(&clients), link, inbox)
-        }));
-        tasks.spawn(accept("workers", self.workers, max_links, move |link, inbox| {
-            workers::serve(Arc::clone(&workers), link, inbox)
-        }));
-        tasks.spawn(async move {
+        doors.spawn(accept(
+            "clients",
+            self.clients,
+            max_links,
+            stopped.clone(),
+            move |link, inbox| clients::serve(Arc::clone(&clients), link, inbox),
+        ));
+        doors.spawn(accept(
+            "workers",
+            self.workers,
+            max_links,
+            stopped.clone(),
+            move |link, inbox| workers::serve(Arc::clone(&workers), link, inbox),
+        ));
+        chores.spawn(async move {
             self.rest_room.run().await;
             "resting places"
         });
-        tasks.spawn(renew_identity(node.identity.clone()));
-        tasks.spawn(serve_admin(
+        chores.spawn(renew_identity(node.identity.clone()));
+        doors.spawn(serve_admin(
             Arc::clone(&node),
             self.admin,
             self.guard,
@@ -188,7 +200,8 @@ impl App {
         ));
         let ended = tokio::select! {
             () = shutdown.cancelled() => None,
-            ended = tasks.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
+            ended = doors.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
+            ended = chores.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
         };
         if timeout(self.config.drain, node.drain()).await.is_err() {
             tracing::warn!(
@@ -197,13 +210,25 @@ impl App {
             );
         }
         stopped.cancel();
-        tasks.shutdown().await;
+        // Links say their last words and close; what then still lives is ended.
+        let closed = async { while doors.join_next().await.is_some() {} };
+        if timeout(CLOSING, closed).await.is_err() {
+            tracing::warn!("links that did not close in time are cut off");
+        }
+        doors.shutdown().await;
+        chores.shutdown().await;
         ended.map_or(Ok(()), |task| Err(RunError::Task(task)))
     }
 }
 
 /// Takes links as they come, each in a task of its own.
-async fn accept<F, S>(name: &'static str, mut listener: Listener, max_links: usize, serve: F) -> &'static str
+async fn accept<F, S>(
+    name: &'static str,
+    mut listener: Listener,
+    max_links: usize,
+    stopped: CancellationToken,
+    serve: F,
+) -> &'static str
 where
     F: Fn(Link, Inbox) -> S,
     S: Future<Output = ()> + Send + 'static,
@@ -212,6 +237,7 @@ where
     loop {
         tokio::select! {
             Some(_) = links.join_next() => {}
+            () = stopped.cancelled() => break,
             (link, inbox) = listener.accept() => {
                 if links.len() < max_links {
                     links.spawn(serve(link, inbox));
@@ -222,6 +248,9 @@ where
             }
         }
     }
+    drop(listener);
+    while links.join_next().await.is_some() {}
+    name
 }
 
 /// Replaces key and certificate before they expire; they live for a day.

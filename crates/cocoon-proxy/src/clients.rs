@@ -1,12 +1,12 @@
 //! The client leg after the link stands: handshake, then a session whose requests are relayed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
 use cocoon_tl::{TlObject as _, client, peek_id};
 use cocoon_types::Fault;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     handshake::{self, UNCODED, client as leg},
@@ -15,6 +15,9 @@ use crate::{
     node::Node,
     relay,
 };
+
+/// For the refusals of requests that a stopping proxy cuts off; they need no round trip.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves one client from its link to its end.
 pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
@@ -45,6 +48,12 @@ async fn converse(node: &Arc<Node>, session: &Session, mut events: Events) {
     loop {
         let event = tokio::select! {
             Some(_) = requests.join_next() => continue,
+            () = node.stopped.cancelled() => {
+                // What is still open refuses now; the link closes behind the last of it.
+                let refused = async { while requests.join_next().await.is_some() {} };
+                let _ = timeout(LAST_WORDS, refused).await;
+                return session.link().close("the proxy stops");
+            }
             event = events.recv() => event,
         };
         match event {

@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) listing: Listing,
     /// New requests are refused once it is cancelled.
     pub(crate) draining: CancellationToken,
+    /// What is still open is cut off, and the links are closed.
+    pub(crate) stopped: CancellationToken,
     requests: TaskTracker,
     resting: mpsc::Sender<Resting>,
 }
@@ -100,6 +102,7 @@ impl Node {
             accepts_simulated: config.accept_simulated,
             listing: Listing::default(),
             draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
             requests: TaskTracker::new(),
             resting,
         };

@@ -60,7 +60,13 @@ pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, serving: Serving) 
         body,
         mut answer,
     } = serving;
-    let outcome = relay(node, client, &head, body, &mut answer).await;
+    let outcome = tokio::select! {
+        outcome = relay(node, client, &head, body, &mut answer) => outcome,
+        () = node.stopped.cancelled() => {
+            let message = "the proxy stopped before the answer was complete";
+            Outcome::Refused(Refusal::new(Fault::Draining, message))
+        }
+    };
     node.metrics.ended(match &outcome {
         Outcome::Served(_) => None,
         Outcome::Refused(refusal) => Some(refusal.fault),

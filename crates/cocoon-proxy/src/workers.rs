@@ -7,7 +7,7 @@ use cocoon_attest::VerifiedPeer;
 use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
 use cocoon_tl::{TlObject as _, peek_id, worker};
-use cocoon_types::{Fault, Refusal, Tier};
+use cocoon_types::{Fault, Tier};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -90,7 +90,11 @@ async fn on_board(
 
 async fn converse(node: &Node, session: &Session, events: &mut Events, id: WorkerId) -> &'static str {
     loop {
-        match events.recv().await {
+        let event = tokio::select! {
+            () = node.stopped.cancelled() => return "the proxy stops",
+            event = events.recv() => event,
+        };
+        match event {
             None => return "its link ended",
             Some(Event::Message(message)) => {
                 if let Err(reason) = obey(node, id, message) {
@@ -113,14 +117,8 @@ async fn converse(node: &Node, session: &Session, events: &mut Events, id: Worke
                 }
             }
             Some(Event::Hello(_)) => return "a second hello",
-            Some(Event::Request(serving)) => {
-                // The peer may be gone by now; then there is nobody left to tell.
-                let message = "a proxy serves no requests of workers";
-                let _ = serving
-                    .answer
-                    .refuse(Refusal::new(Fault::ProtocolViolation, message))
-                    .await;
-            }
+            // Whoever opens the first stream of a link is its asker, and no request could go to this worker any more.
+            Some(Event::Request(_)) => return "a worker that asks",
         }
     }
 }

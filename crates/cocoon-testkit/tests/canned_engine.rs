@@ -1,5 +1,8 @@
 //! The worker's side of an engine (`cocoon-engine`, `cocoon-openai`) against the canned engine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;

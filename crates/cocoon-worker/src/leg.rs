@@ -1,18 +1,22 @@
 //! One proxy: dialled again and again, introduced to, and served.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cocoon_link::{Event, Events, Hello, LinkOptions, Redial, Session, dial};
 use cocoon_tl::{TlObject as _, worker};
 use cocoon_types::Fault;
 use cocoon_web::clock::unix_now;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     engine::{EngineView, Served},
     handshake, serve,
     shop::Shop,
 };
+
+/// For the refusals of requests that a stopping worker cuts off; they need no round trip.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Works for one proxy until the worker stops.
 pub(crate) async fn keep(shop: Arc<Shop>, options: Arc<LinkOptions>, proxy: String) {
@@ -122,6 +126,9 @@ impl Leg<'_> {
                     continue;
                 }
                 () = self.shop.stopped.cancelled() => {
+                    // What still runs refuses now; the link closes behind the last of it.
+                    let refused = async { while requests.join_next().await.is_some() {} };
+                    let _ = timeout(LAST_WORDS, refused).await;
                     self.session.link().close("the worker stops");
                     return "the worker stops";
                 }

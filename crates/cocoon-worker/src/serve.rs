@@ -44,7 +44,13 @@ pub(crate) async fn serve(shop: &Shop, serving: Serving) {
         mut answer,
     } = serving;
     let started = Instant::now();
-    let outcome = run(shop, &head, body, &mut answer).await;
+    let outcome = tokio::select! {
+        outcome = run(shop, &head, body, &mut answer) => outcome,
+        () = shop.stopped.cancelled() => {
+            let message = "the worker stopped before the answer was complete";
+            Err(Refusal::new(Fault::Draining, message).into())
+        }
+    };
     shop.metrics.ended(
         match &outcome {
             Ok(_) => None,

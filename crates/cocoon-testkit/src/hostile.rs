@@ -1,0 +1,183 @@
+//! Peers that do not keep to the rules: they speak as much of the protocol as it takes to get in, and then what they like.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use cocoon_link::{Identity, Inbox, Incoming, Link};
+use cocoon_tl::shared::ProtoVersions;
+use cocoon_tl::v3::{self, Message};
+use cocoon_tl::{TlFunction, TlObject as _, TlString, client, worker};
+use cocoon_web::clock::unix_now;
+use tokio::time::timeout;
+
+use crate::network::{ask, connect_client, dial_as};
+
+/// No test waits longer for a message.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A bare link to a proxy.
+#[derive(Debug)]
+pub struct Peer {
+    /// The link.
+    pub link: Link,
+    /// What comes on it.
+    pub inbox: Inbox,
+}
+
+// === impl Peer ===
+
+impl Peer {
+    /// A link to a listener of a proxy, with simulated evidence, and nothing said yet.
+    ///
+    /// # Errors
+    /// When there is no link.
+    pub async fn dial(proxy: SocketAddr) -> anyhow::Result<Self> {
+        let (link, inbox) = dial_as(proxy, Identity::simulated(unix_now())?).await?;
+        Ok(Self { link, inbox })
+    }
+
+    /// A link to a listener of a proxy, without evidence, and nothing said yet.
+    ///
+    /// # Errors
+    /// When there is no link.
+    pub async fn dial_without_evidence(proxy: SocketAddr) -> anyhow::Result<Self> {
+        let (link, inbox) = dial_as(proxy, Identity::without_evidence(unix_now())?).await?;
+        Ok(Self { link, inbox })
+    }
+
+    /// A client past its handshake, which says nothing more by itself.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn client(proxy: SocketAddr) -> anyhow::Result<Self> {
+        let peer = Self::dial(proxy).await?;
+        peer.ask(&connect_client()).await?;
+        peer.ask(&client::AuthorizeWithProxyShort { data: Bytes::new() })
+            .await?;
+        Ok(peer)
+    }
+
+    /// A worker past its handshake and hello: it is on the proxy's board, enabled, for `canned`.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn worker(proxy: SocketAddr) -> anyhow::Result<Self> {
+        let peer = Self::dial(proxy).await?;
+        peer.ask(&connect_worker("canned")).await?;
+        peer.ask(&worker::ProxyHandshakeComplete { is_disabled: false })
+            .await?;
+        peer.say(&worker_hello()).await?;
+        Ok(peer)
+    }
+
+    /// Asks a question.
+    ///
+    /// # Errors
+    /// When it is not answered, or with an error.
+    pub async fn ask<Q: TlFunction>(&self, question: &Q) -> anyhow::Result<Q::Answer> {
+        ask(&self.link, question).await
+    }
+
+    /// Asks a question that must be refused; the code and the text.
+    ///
+    /// # Errors
+    /// When it is not refused.
+    pub async fn ask_in_vain(&self, question: Bytes) -> anyhow::Result<(i32, String)> {
+        match self.link.query(question, PATIENCE).await {
+            Err(cocoon_link::QueryError::Refused { code, message }) => Ok((code, message)),
+            Err(error) => Err(error).context("no refusal"),
+            Ok(_) => anyhow::bail!("it was answered"),
+        }
+    }
+
+    /// Says something one-way.
+    ///
+    /// # Errors
+    /// When the link has ended.
+    pub async fn say(&self, message: &impl cocoon_tl::TlObject) -> anyhow::Result<()> {
+        Ok(self.link.send(message.to_boxed()).await?)
+    }
+
+    /// Says bytes one-way.
+    ///
+    /// # Errors
+    /// When the link has ended.
+    pub async fn say_bytes(&self, message: impl Into<Bytes>) -> anyhow::Result<()> {
+        Ok(self.link.send(message.into()).await?)
+    }
+
+    /// The next message of a stream, hellos and credits left out.
+    ///
+    /// # Errors
+    /// When the link ends first, or nothing comes.
+    pub async fn next(&mut self) -> anyhow::Result<Message> {
+        loop {
+            let incoming = timeout(PATIENCE, self.inbox.recv()).await.context("silence")?;
+            let Incoming::Packet(packet) = incoming.context("the link has ended")? else {
+                continue;
+            };
+            match Message::from_boxed(packet) {
+                Ok(Message::Credit(_)) | Err(_) => {}
+                Ok(message) => return Ok(message),
+            }
+        }
+    }
+
+    /// The number of the next request's stream, once its body has come.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn next_request(&mut self) -> anyhow::Result<i64> {
+        loop {
+            if let Message::Body(body) = self.next().await?
+                && body.flags & v3::Body::LAST != 0
+            {
+                return Ok(body.stream);
+            }
+        }
+    }
+
+    /// Waits for the end of the link and says why it came.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn ended(&self) -> anyhow::Result<String> {
+        timeout(PATIENCE, self.link.closed())
+            .await
+            .context("the link lives on")
+    }
+}
+
+/// What a worker of protocol 3 says first; two requests at once.
+pub fn connect_worker(model: &str) -> worker::ConnectToProxy {
+    worker::ConnectToProxy {
+        params: worker::Params {
+            worker_owner_address: TlString::EMPTY,
+            model: TlString::from(model),
+            coefficient: 1000,
+            setup: Some(worker::Setup {
+                is_test: true,
+                proxy_cnt: 1,
+                max_active_requests: 2,
+            }),
+            proto_versions: Some(ProtoVersions {
+                min_proto_version: 3,
+                max_proto_version: 3,
+            }),
+        },
+    }
+}
+
+/// The hello of a worker that serves chat with an engine of its own.
+pub fn worker_hello() -> v3::Hello {
+    v3::Hello {
+        flags: 0,
+        capabilities: Vec::new(),
+        software: TlString::from("hostile"),
+        endpoints: vec![TlString::from("/v1/chat/completions")],
+        context_length: 4096,
+        engine: v3::Hello::ENGINE_STARTED_BY_WORKER,
+    }
+}
