@@ -8,6 +8,7 @@ use crate::draft::{Draft, Extension};
 use crate::oid;
 
 mod foreign;
+mod form;
 mod policy;
 
 const NOW: u64 = 1_795_400_000;
