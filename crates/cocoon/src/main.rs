@@ -1,1 +1,47 @@
-fn main() {}
+//! The `cocoon` command: every role and every tool in one binary.
+//!
+//! Parses words, loads configuration, starts what was asked for and turns its outcome into an exit code
+//! (STYLE rule 14: 0 done, 1 refused or failed, 2 usage or configuration, 3 internal). Decides nothing that a role decides.
+#![forbid(unsafe_code)]
+
+mod api;
+mod chat;
+mod cli;
+mod config;
+mod doctor;
+mod exit;
+mod key;
+mod logging;
+mod model;
+mod role;
+mod shutdown;
+mod text;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    logging::init(&cli.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::report(anyhow::Error::new(error).context("could not start the runtime")),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            cli::Command::Up(args) => up::run(args, cli.log.clone()).await,
+            cli::Command::Chat(args) => chat::run(args).await,
+            cli::Command::Client(args) => role::run::<role::Client>(args).await,
+            cli::Command::Proxy(args) => role::run::<role::Proxy>(args).await,
+            cli::Command::Worker(args) => role::run::<role::Worker>(args).await,
+            cli::Command::Model(args) => model::run(args).await,
+            cli::Command::Key(args) => key::run(args).await,
+            cli::Command::Doctor(args) => doctor::run(args).await,
+        }
+    });
+    // A blocking read of stdin (chat, --exit-with-stdin) must not hold the process up.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(exit::report)
+}

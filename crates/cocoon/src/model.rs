@@ -151,23 +151,22 @@ async fn pull(
         match result {
             Ok(path) if as_json => print(&json!({ "model": name_of(model), "path": path }))?,
             Ok(path) => say(&path.display().to_string())?,
-            Err(error) => return Ok(pull_failed(&error)),
+            Err(error) => return Ok(fail(FAILED, &with_sources(&error), Some(pull_hint(&error)))),
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why a model could not be had, and what to do. Also for `cocoon up`.
-pub(crate) fn pull_failed(error: &PullError) -> ExitCode {
-    let hint = match error {
+/// What to do when a model cannot be had.
+pub(crate) fn pull_hint(error: &PullError) -> &'static str {
+    match error {
         PullError::NoSource { .. } => {
             "is this machine on-line? pip's index settings and HTTPS_PROXY are used; or name a .gguf file of your own"
         }
         PullError::NoRoom { .. } => "free some room, or set COCOON_CACHE to a directory on another disk",
         PullError::Disk { .. } => "set COCOON_CACHE to a directory that you may write to",
         _ => "look for another `cocoon` that hangs, and end it",
-    };
-    fail(FAILED, &with_sources(error), Some(hint))
+    }
 }
 
 async fn verify(
@@ -270,7 +269,8 @@ fn fail(code: u8, message: &str, hint: Option<&str>) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn with_sources(error: &(impl std::error::Error + ?Sized)) -> String {
+/// The error and everything behind it, on one line.
+pub(crate) fn with_sources(error: &(impl std::error::Error + ?Sized)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -1,0 +1,40 @@
+use clap::{Parser, Subcommand};
+
+use crate::{chat, doctor, key, logging, model, role, up};
+
+/// Confidential AI computing on TON.
+#[derive(Debug, Parser)]
+#[command(name = "cocoon", version, propagate_version = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) log: logging::LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  cocoon up                               a whole network on this machine, with a real model
+  cocoon chat \"What is TON?\"              ask it
+  cocoon worker --config worker.toml      serve your GPU to a proxy
+  cocoon client --config client.toml      the OpenAI API for your apps, on 127.0.0.1:10000
+  cocoon doctor                           what this machine can do, and what is missing";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a whole network on this machine: proxy, workers, gateway, and a model that answers.
+    Up(up::UpArgs),
+    /// Talk to a model through the gateway: one question, or a conversation.
+    Chat(chat::ChatArgs),
+    /// Run the client gateway: the OpenAI API for your apps.
+    Client(role::RoleArgs<cocoon_client::Options>),
+    /// Run a proxy: matches clients' requests to workers.
+    Proxy(role::RoleArgs<cocoon_proxy::Options>),
+    /// Run a worker: serves an engine on this machine to proxies.
+    Worker(role::RoleArgs<cocoon_worker::Options>),
+    /// List, fetch and verify models.
+    Model(model::ModelArgs),
+    /// Make, list and revoke the gateway's API keys.
+    Key(key::KeyArgs),
+    /// Say what this machine can do and what is missing for more.
+    Doctor(doctor::DoctorArgs),
+}

@@ -1,0 +1,10 @@
+//! The `cocoon` program as a person uses it: real processes, real sockets, a real model.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cli;
+mod network;
+mod sdk;
+mod secrecy;
+mod two_machines;
+mod up;
+mod workers;
