@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use cocoon_attest::VerifiedPeer;
-use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
+use cocoon_link::{Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
 use cocoon_tl::{TlObject as _, peek_id, worker};
-use cocoon_types::{Fault, Tier};
+use cocoon_types::Fault;
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -65,7 +64,7 @@ async fn on_board(
     let offer = Offer {
         model: announced.model,
         endpoints: hello.endpoints.iter().copied().collect(),
-        tier: serving_tier(session.link().peer(), hello.engine),
+        tier: hello.engine.serving_tier(session.link().peer().tier()),
         coefficient: announced.coefficient,
         capacity: announced.capacity,
         enabled: announced.enabled,
@@ -149,12 +148,4 @@ fn obey(node: &Node, id: WorkerId, message: Bytes) -> Result<(), &'static str> {
         _ => tracing::debug!(worker = %id, "a message of an unknown kind is ignored"),
     }
     Ok(())
-}
-
-/// The tier that a worker's answers have: as appraised, unless its engine runs outside the measured image.
-fn serving_tier(peer: &VerifiedPeer, engine: EnginePlace) -> Tier {
-    match engine {
-        EnginePlace::StartedByWorker => peer.tier(),
-        EnginePlace::Outside | EnginePlace::None => peer.tier().with_engine_outside(),
-    }
 }

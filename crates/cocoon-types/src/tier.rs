@@ -61,11 +61,6 @@ impl Tier {
         }
     }
 
-    /// The tier that an answer has when the worker has this tier and its engine runs outside the measured image.
-    pub const fn with_engine_outside(self) -> Self {
-        Self::Open
-    }
-
     /// The lower-case word.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -139,10 +139,7 @@ impl Shop {
 
     /// The tier that answers have: never above `open` when the engine is somebody else's process.
     pub(crate) fn serving_tier(&self, place: EnginePlace) -> Tier {
-        match place {
-            EnginePlace::StartedByWorker => self.own_tier,
-            EnginePlace::Outside | EnginePlace::None => self.own_tier.with_engine_outside(),
-        }
+        place.serving_tier(self.own_tier)
     }
 
     /// Refuses what comes, and waits for what runs.

@@ -80,6 +80,19 @@ pub enum EnginePlace {
     Outside,
 }
 
+// === impl EnginePlace ===
+
+impl EnginePlace {
+    /// The tier of answers from an engine in this place, when the worker's evidence earns `worker`: an engine outside
+    /// the measured image makes them `open` (DESIGN section 2).
+    pub const fn serving_tier(self, worker: Tier) -> Tier {
+        match self {
+            Self::StartedByWorker => worker,
+            Self::Outside | Self::None => Tier::Open,
+        }
+    }
+}
+
 // === impl AnswerEvent ===
 
 impl std::fmt::Debug for AnswerEvent {
