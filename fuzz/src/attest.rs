@@ -1,7 +1,7 @@
 //! `cocoon-attest`: certificates as a peer presents them.
 //!
-//! Beside "no panic": nobody is ever more than `open` or `simulated`, a stricter policy never accepts what a laxer one
-//! refuses, and what is accepted has the key that CertificateVerify will be checked with.
+//! Beside "no panic": nobody is ever more than `open` or `simulated`, the default policy accepts nobody, and what is
+//! accepted has the key that CertificateVerify will be checked with.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use cocoon_attest::{
@@ -20,30 +20,24 @@ const NOW: u64 = 1_795_400_000;
 
 /// Any bytes as a certificate.
 pub fn certificate(data: &[u8]) {
+    let policy = |evidence| Policy {
+        evidence,
+        image_hashes: ImageRule::Any,
+    };
+    let simulated = Simulated::AcceptOnTestNetwork;
+    let lax = policy(EvidenceRule::Optional { simulated });
     for side in [Side::Dialler, Side::Acceptor] {
+        // The other policies see the same steps before the last one, so they are asked only about who gets that far.
+        let Ok(peer) = appraise(data, side, &lax, NOW) else {
+            continue;
+        };
+        assert!(matches!(peer.tier(), Tier::Simulated | Tier::Open));
+        assert!(peer.expires_at() >= NOW);
+        assert_eq!(public_key(data).as_ref(), Ok(peer.key()));
+        let required = appraise(data, side, &policy(EvidenceRule::Required { simulated }), NOW);
+        assert_eq!(required.is_ok(), peer.tier() == Tier::Simulated);
         let strict = appraise(data, side, &Policy::default(), NOW);
         assert!(strict.is_err(), "the default policy refuses everybody");
-        let required = EvidenceRule::Required {
-            simulated: Simulated::AcceptOnTestNetwork,
-        };
-        let optional = EvidenceRule::Optional {
-            simulated: Simulated::AcceptOnTestNetwork,
-        };
-        let [required, optional] = [required, optional].map(|evidence| Policy {
-            evidence,
-            image_hashes: ImageRule::Any,
-        });
-        let required = appraise(data, side, &required, NOW);
-        let optional = appraise(data, side, &optional, NOW);
-        if let Ok(peer) = &required {
-            assert_eq!(peer.tier(), Tier::Simulated);
-            assert_eq!(required, optional);
-        }
-        if let Ok(peer) = &optional {
-            assert!(matches!(peer.tier(), Tier::Simulated | Tier::Open));
-            assert!(peer.expires_at() >= NOW);
-            assert_eq!(public_key(data).as_ref(), Ok(peer.key()));
-        }
     }
 }
 
