@@ -1,12 +1,14 @@
 //! `cocoon model`: which models there are, and getting them onto this machine.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cocoon_models::{Catalogue, Listed, Model, ModelEntry, PullError, Quiet, State, Store, VerifyError};
 use serde_json::{Value, json};
+
+use crate::exit::{self, Hinted};
+use crate::text::data;
 
 mod view;
 
@@ -49,30 +51,15 @@ enum ModelCommand {
     },
 }
 
-/// The asked-for thing failed.
-const FAILED: u8 = 1;
-/// The question was wrong: an unknown model, a catalogue that cannot be read.
-const USAGE: u8 = 2;
-
 /// Runs the sub-command. Data goes to stdout, talk to stderr.
 pub(crate) async fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
     let catalogue = match &args.catalogue {
         None => Catalogue::built_in(),
-        Some(path) => match Catalogue::with_file(path) {
-            Ok(catalogue) => catalogue,
-            Err(error) => return Ok(fail(USAGE, &with_sources(&error), None)),
-        },
+        Some(path) => Catalogue::with_file(path)
+            .map_err(|error| Hinted::usage(with_sources(&error), "docs/how-to/models.md shows the form"))?,
     };
-    let dir = match cocoon_models::default_dir() {
-        Ok(dir) => dir,
-        Err(error) => {
-            return Ok(fail(
-                USAGE,
-                &error.to_string(),
-                Some("set COCOON_CACHE to a directory"),
-            ));
-        }
-    };
+    let dir = cocoon_models::default_dir()
+        .map_err(|error| Hinted::usage(error.to_string(), "set COCOON_CACHE to a directory"))?;
     let store = Store::open(dir);
     match args.command {
         ModelCommand::List => list(&catalogue, &store, args.json),
@@ -87,7 +74,7 @@ fn list(catalogue: &Catalogue, store: &Store, as_json: bool) -> anyhow::Result<E
     let default = &catalogue.default_model().name;
     if as_json {
         let models: Vec<_> = models.iter().map(|listed| listed_json(listed, default)).collect();
-        print(&json!({ "directory": store.dir(), "models": models }))?;
+        data!("{}", json!({ "directory": store.dir(), "models": models }));
         return Ok(ExitCode::SUCCESS);
     }
     let width = models
@@ -105,10 +92,11 @@ fn list(catalogue: &Catalogue, store: &Store, as_json: bool) -> anyhow::Result<E
         let star = if entry.name == *default { " (default)" } else { "" };
         let bytes = entry.size.map_or("?".into(), size);
         let name = &entry.name;
-        say(&format!(
+        data!(
             "{name:width$}  {bytes:>9}  {here:<14}  {:<10}  {}{star}",
-            entry.licence, entry.title
-        ))?;
+            entry.licence,
+            entry.title
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -139,34 +127,31 @@ async fn pull(
     names: &[String],
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let models = match chosen(catalogue, names) {
-        Ok(models) if models.is_empty() => vec![Model::Entry(Box::new(catalogue.default_model().clone()))],
-        Ok(models) => models,
-        Err(code) => return Ok(code),
-    };
+    let mut models = chosen(catalogue, names)?;
+    if models.is_empty() {
+        models.push(Model::Entry(Box::new(catalogue.default_model().clone())));
+    }
     for model in &models {
         let mut view = PullView::for_model(model);
         let result = store.obtain(model, &mut view).await;
         view.end();
-        match result {
-            Ok(path) if as_json => print(&json!({ "model": name_of(model), "path": path }))?,
-            Ok(path) => say(&path.display().to_string())?,
-            Err(error) => return Ok(fail(FAILED, &with_sources(&error), Some(pull_hint(&error)))),
-        }
+        let path = result.map_err(|error| pull_failed(&error))?;
+        show_path(model, &path, as_json);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to do when a model cannot be had.
-pub(crate) fn pull_hint(error: &PullError) -> &'static str {
-    match error {
+/// Says why a model cannot be had, and what to do.
+pub(crate) fn pull_failed(error: &PullError) -> anyhow::Error {
+    let hint = match error {
         PullError::NoSource { .. } => {
             "is this machine on-line? pip's index settings and HTTPS_PROXY are used; or name a .gguf file of your own"
         }
         PullError::NoRoom { .. } => "free some room, or set COCOON_CACHE to a directory on another disk",
         PullError::Disk { .. } => "set COCOON_CACHE to a directory that you may write to",
         _ => "look for another `cocoon` that hangs, and end it",
-    }
+    };
+    Hinted::failed(with_sources(error), hint)
 }
 
 async fn verify(
@@ -181,28 +166,30 @@ async fn verify(
             .map(|l| l.entry)
             .collect()
     } else {
-        match chosen(catalogue, names) {
-            Ok(models) => models.into_iter().filter_map(entry_of).collect(),
-            Err(code) => return Ok(code),
-        }
+        chosen(catalogue, names)?
+            .into_iter()
+            .filter_map(entry_of)
+            .collect()
     };
     let mut code = ExitCode::SUCCESS;
     for entry in &entries {
         let result = store.verify(entry, &mut Quiet).await;
         if as_json {
             let problem = result.as_ref().err().map(with_sources);
-            print(
-                &json!({ "model": entry.name, "ok": result.is_ok(), "problem": problem, "path": store.path(entry) }),
-            )?;
+            let path = store.path(entry);
+            data!(
+                "{}",
+                json!({ "model": entry.name, "ok": result.is_ok(), "problem": problem, "path": path })
+            );
         } else if let Ok(path) = &result {
-            say(&format!("{}: right ({})", entry.name, path.display()))?;
+            data!("{}: right ({})", entry.name, path.display());
         }
         if let Err(error) = result {
             let hint = match &error {
-                VerifyError::Disk { .. } => None,
-                _ => Some(format!("`cocoon model pull {}` fetches it anew", entry.name)),
+                VerifyError::Disk { .. } => "is the file readable, and the disk healthy?".to_owned(),
+                _ => format!("`cocoon model pull {}` fetches it anew", entry.name),
             };
-            code = fail(FAILED, &with_sources(&error), hint.as_deref());
+            code = exit::report(Hinted::failed(with_sources(&error), hint));
         }
     }
     Ok(code)
@@ -210,39 +197,39 @@ async fn verify(
 
 fn path(catalogue: &Catalogue, store: &Store, name: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
     let name = name.unwrap_or(&catalogue.default_model().name);
-    let model = match catalogue.resolve(name) {
-        Ok(model) => model,
-        Err(error) => return Ok(unknown(&error)),
-    };
+    let model = resolve(catalogue, name)?;
     let path = match &model {
         Model::File(path) => Some(path.clone()),
         Model::Entry(entry) => store.path_if_present(entry),
     };
     let Some(path) = path else {
-        let hint = format!("`cocoon model pull {name}` fetches it");
-        return Ok(fail(FAILED, &format!("`{name}` is not here"), Some(&hint)));
+        return Err(Hinted::failed(
+            format!("`{name}` is not here"),
+            format!("`cocoon model pull {name}` fetches it"),
+        ));
     };
-    if as_json {
-        print(&json!({ "model": name_of(&model), "path": path }))?;
-    } else {
-        say(&path.display().to_string())?;
-    }
+    show_path(&model, &path, as_json);
     Ok(ExitCode::SUCCESS)
 }
 
-fn chosen(catalogue: &Catalogue, names: &[String]) -> Result<Vec<Model>, ExitCode> {
-    names
-        .iter()
-        .map(|name| catalogue.resolve(name).map_err(|error| unknown(&error)))
-        .collect()
+fn show_path(model: &Model, path: &Path, as_json: bool) {
+    if as_json {
+        data!("{}", json!({ "model": name_of(model), "path": path }));
+    } else {
+        data!("{}", path.display());
+    }
 }
 
-fn unknown(error: &cocoon_models::ResolveError) -> ExitCode {
-    fail(
-        USAGE,
-        &error.to_string(),
-        Some("`cocoon model list` shows the names"),
-    )
+fn chosen(catalogue: &Catalogue, names: &[String]) -> anyhow::Result<Vec<Model>> {
+    names.iter().map(|name| resolve(catalogue, name)).collect()
+}
+
+/// The model of this name, path or address.
+pub(crate) fn resolve(catalogue: &Catalogue, name: &str) -> anyhow::Result<Model> {
+    let hint = "`cocoon model list` shows the names; a path to a .gguf file works too";
+    catalogue
+        .resolve(name)
+        .map_err(|error| Hinted::usage(error.to_string(), hint))
 }
 
 fn entry_of(model: Model) -> Option<ModelEntry> {
@@ -259,18 +246,8 @@ fn name_of(model: &Model) -> String {
     }
 }
 
-fn fail(code: u8, message: &str, hint: Option<&str>) -> ExitCode {
-    let mut err = std::io::stderr().lock();
-    // Nobody is left to tell when stderr is gone.
-    let _ = writeln!(err, "error: {message}");
-    if let Some(hint) = hint {
-        let _ = writeln!(err, "hint: {hint}");
-    }
-    ExitCode::from(code)
-}
-
 /// The error and everything behind it, on one line.
-pub(crate) fn with_sources(error: &(impl std::error::Error + ?Sized)) -> String {
+fn with_sources(error: &(impl std::error::Error + ?Sized)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -278,18 +255,6 @@ pub(crate) fn with_sources(error: &(impl std::error::Error + ?Sized)) -> String 
         next = source.source();
     }
     text
-}
-
-fn print(value: &Value) -> anyhow::Result<()> {
-    say(&value.to_string())
-}
-
-/// A line on stdout. A reader that has seen enough (`| head`) is no error.
-fn say(line: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{line}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
-    }
 }
 
 /// Bytes as people read them.

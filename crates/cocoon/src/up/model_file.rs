@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use cocoon_models::{Catalogue, Model, Store};
 use cocoon_types::ModelName;
 
-use crate::exit::Hinted;
 use crate::model::{self, PullView};
 
 /// The name under which callers ask for the model, and its checked file.
@@ -14,12 +13,7 @@ pub(super) async fn obtain(wanted: Option<&str>) -> anyhow::Result<(ModelName, P
     let catalogue = Catalogue::built_in();
     let model = match wanted {
         None => Model::Entry(Box::new(catalogue.default_model().clone())),
-        Some(wanted) => catalogue.resolve(wanted).map_err(|error| {
-            Hinted::usage(
-                error.to_string(),
-                "`cocoon model list` shows the names; a path to a .gguf file works too",
-            )
-        })?,
+        Some(wanted) => model::resolve(&catalogue, wanted)?,
     };
     let name = match &model {
         Model::Entry(entry) => entry.name.clone(),
@@ -35,6 +29,5 @@ pub(super) async fn obtain(wanted: Option<&str>) -> anyhow::Result<(ModelName, P
     let mut view = PullView::for_model(&model);
     let file = store.obtain(&model, &mut view).await;
     view.end();
-    let file = file.map_err(|error| Hinted::failed(model::with_sources(&error), model::pull_hint(&error)))?;
-    Ok((name, file))
+    Ok((name, file.map_err(|error| model::pull_failed(&error))?))
 }
