@@ -210,6 +210,11 @@ impl Table {
         self.workers.iter().map(|(id, worker)| worker.view(*id))
     }
 
+    /// Whether some worker announces a model of this base name.
+    pub fn has_model(&self, name: &str) -> bool {
+        self.models.contains_key(name)
+    }
+
     /// All models that some worker announces, by name.
     pub fn models(&self) -> impl Iterator<Item = ModelView<'_>> {
         self.models.iter().map(|(name, groups)| ModelView {

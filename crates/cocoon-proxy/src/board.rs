@@ -6,6 +6,7 @@
 //! Nobody in a line is overtaken: a place that becomes free goes to the first in the line whom it suits, under the
 //! same lock, so that a new request can only find places that nobody in the line could use.
 
+mod departed;
 mod line;
 mod slot;
 
@@ -14,10 +15,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use cocoon_matching::{Choice, NoMatch, Offer, Table, Verdict, Wanted, WorkerId};
+use cocoon_matching::{Choice, NoMatch, Obstacle, Offer, Table, Verdict, Wanted, WorkerId};
 use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, TierPolicy};
 use tokio::sync::oneshot;
 
+use departed::Departed;
 use line::{Lines, Ticket, Waiter};
 pub(crate) use slot::Slot;
 
@@ -37,6 +39,8 @@ pub(crate) enum NoPlace {
     NoMatch(NoMatch),
     /// All who can are busy, and this many wait already.
     LineFull(usize),
+    /// The model had workers a while ago.
+    Departed,
     /// A defect of ours: the board lost track.
     Lost,
 }
@@ -54,6 +58,7 @@ struct Inner<P: Clone> {
     table: Table,
     peers: HashMap<WorkerId, P>,
     lines: Lines<P>,
+    departed: Departed,
     last_worker: u64,
 }
 
@@ -99,6 +104,7 @@ impl NoPlace {
                     ask.model
                 ),
             ),
+            Self::Departed => Refusal::new(Fault::NoWorker, format!("{}: no worker just now", ask.model)),
             Self::Lost => Refusal::new(Fault::Internal, "the proxy lost its place in the line"),
         }
     }
@@ -114,6 +120,7 @@ impl<P: Clone> Board<P> {
                 table: Table::new(),
                 peers: HashMap::new(),
                 lines: Lines::default(),
+                departed: Departed::default(),
                 last_worker: 0,
             }),
             line_limit,
@@ -140,7 +147,13 @@ impl<P: Clone> Board<P> {
         let mut inner = self.lock();
         inner.peers.remove(&id);
         let deliveries = match inner.table.remove(id) {
-            Some(offer) => inner.recheck(offer.model.base()),
+            Some(offer) => {
+                let model = offer.model.base();
+                if !inner.table.has_model(model) {
+                    inner.departed.remember(model);
+                }
+                inner.recheck(model)
+            }
             None => Vec::new(),
         };
         drop(inner);
@@ -173,7 +186,7 @@ impl<P: Clone> Board<P> {
                     Some(place) => return Ok(Slot::new(Arc::clone(self), place)),
                     None => return Err(NoPlace::Lost),
                 },
-                Err(none) if !none.is_worth_waiting() => return Err(NoPlace::NoMatch(none)),
+                Err(none) if !none.is_worth_waiting() => return Err(inner.no_place(ask, none)),
                 Err(_) => {
                     let waiting = inner.lines.waiting(ask.model.as_str());
                     if waiting >= self.line_limit {
@@ -183,7 +196,7 @@ impl<P: Clone> Board<P> {
                     let ticket = inner.lines.join(ask.clone(), excluded.to_vec(), reply);
                     InLine {
                         board: self,
-                        model: ask.model.as_str(),
+                        ask,
                         ticket,
                         receiver,
                     }
@@ -276,6 +289,15 @@ impl<P: Clone> Inner<P> {
         Some(Place { worker, peer, choice })
     }
 
+    /// What the caller is told when nobody is found.
+    fn no_place(&self, ask: &Ask, none: NoMatch) -> NoPlace {
+        if none.obstacle == Obstacle::UnknownModel && self.departed.is_missed(ask.model.as_str()) {
+            NoPlace::Departed
+        } else {
+            NoPlace::NoMatch(none)
+        }
+    }
+
     /// Gives the free places of one worker to the first in the line whom they suit.
     fn serve_line(&mut self, model: &str, id: WorkerId) -> Vec<Delivery<P>> {
         let mut deliveries = Vec::new();
@@ -321,7 +343,7 @@ impl<P: Clone> Inner<P> {
 /// A place in a line; dropping it leaves the line, and frees a place that was handed out meanwhile.
 struct InLine<'a, P: Clone> {
     board: &'a Arc<Board<P>>,
-    model: &'a str,
+    ask: &'a Ask,
     ticket: Ticket,
     receiver: oneshot::Receiver<Result<Slot<P>, NoMatch>>,
 }
@@ -329,7 +351,7 @@ struct InLine<'a, P: Clone> {
 impl<P: Clone> InLine<'_, P> {
     async fn wait(mut self) -> Result<Slot<P>, NoPlace> {
         match (&mut self.receiver).await {
-            Ok(outcome) => outcome.map_err(NoPlace::NoMatch),
+            Ok(outcome) => outcome.map_err(|none| self.board.lock().no_place(self.ask, none)),
             Err(_) => Err(NoPlace::Lost),
         }
     }
@@ -337,7 +359,10 @@ impl<P: Clone> InLine<'_, P> {
 
 impl<P: Clone> Drop for InLine<'_, P> {
     fn drop(&mut self) {
-        self.board.lock().lines.leave(self.model, self.ticket);
+        self.board
+            .lock()
+            .lines
+            .leave(self.ask.model.as_str(), self.ticket);
     }
 }
 

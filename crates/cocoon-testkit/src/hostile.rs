@@ -1,14 +1,16 @@
 //! Peers that do not keep to the rules: they speak as much of the protocol as it takes to get in, and then what they like.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use cocoon_link::{Identity, Inbox, Incoming, Link};
+use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_link::{Identity, Inbox, Incoming, Link, LinkOptions, Listener, PowOptions};
 use cocoon_tl::shared::ProtoVersions;
 use cocoon_tl::v3::{self, Message};
-use cocoon_tl::{TlFunction, TlObject as _, TlString, client, worker};
+use cocoon_tl::{TlFunction, TlObject as _, TlString, client, proxy, worker};
 use cocoon_web::clock::unix_now;
 use tokio::time::timeout;
 
@@ -56,6 +58,7 @@ impl Peer {
         peer.ask(&connect_client()).await?;
         peer.ask(&client::AuthorizeWithProxyShort { data: Bytes::new() })
             .await?;
+        peer.say(&silent_hello()).await?;
         Ok(peer)
     }
 
@@ -139,6 +142,56 @@ impl Peer {
         }
     }
 
+    /// The next question of the peer.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn next_question(&mut self) -> anyhow::Result<(i64, Bytes)> {
+        loop {
+            let incoming = timeout(PATIENCE, self.inbox.recv()).await.context("silence")?;
+            if let Incoming::Query { id, question } = incoming.context("the link has ended")? {
+                return Ok((id, question));
+            }
+        }
+    }
+
+    /// Waits for a one-way message of this kind, and leaves out all others.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn next_of<T: cocoon_tl::TlObject>(&mut self) -> anyhow::Result<T> {
+        loop {
+            let incoming = timeout(PATIENCE, self.inbox.recv()).await.context("silence")?;
+            if let Incoming::Packet(packet) = incoming.context("the link has ended")?
+                && let Ok(message) = T::from_boxed(packet)
+            {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Sends a whole request on this stream.
+    ///
+    /// # Errors
+    /// When the link has ended.
+    pub async fn request(
+        &self,
+        stream: i64,
+        body: &'static str,
+        change: impl FnOnce(&mut v3::Request),
+    ) -> anyhow::Result<()> {
+        let mut head = request_head(stream, body.len());
+        change(&mut head);
+        self.say(&head).await?;
+        let data = Bytes::from_static(body.as_bytes());
+        self.say(&v3::Body {
+            stream,
+            flags: v3::Body::LAST,
+            data,
+        })
+        .await
+    }
+
     /// Waits for the end of the link and says why it came.
     ///
     /// # Errors
@@ -147,6 +200,99 @@ impl Peer {
         timeout(PATIENCE, self.link.closed())
             .await
             .context("the link lives on")
+    }
+}
+
+/// The head of a request to `canned`, at any tier.
+pub fn request_head(stream: i64, body_bytes: usize) -> v3::Request {
+    v3::Request {
+        stream,
+        request_id: [7; 32],
+        endpoint: TlString::from("/v1/chat/completions"),
+        model: TlString::from("canned"),
+        max_tokens: 100,
+        floor: cocoon_types::Tier::Open.wire_code(),
+        flags: v3::Request::SIMULATED_ACCEPTED,
+        max_coefficient: 4000,
+        timeout_ms: 20_000,
+        body_bytes: i64::try_from(body_bytes).unwrap_or(i64::MAX),
+    }
+}
+
+/// A proxy that a test plays by hand: it takes links, and says what the test says.
+#[derive(Debug)]
+pub struct FakeProxy {
+    listener: Listener,
+}
+
+// === impl FakeProxy ===
+
+impl FakeProxy {
+    /// Listens on a free port with simulated evidence; the peer may be anybody.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub async fn listen() -> anyhow::Result<Self> {
+        let policy = Policy {
+            evidence: EvidenceRule::Optional {
+                simulated: Simulated::AcceptOnTestNetwork,
+            },
+            image_hashes: ImageRule::Any,
+        };
+        let options =
+            LinkOptions::new(Identity::simulated(unix_now())?, policy, unix_now).with_pow(PowOptions::NONE);
+        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(options)).await?;
+        Ok(Self { listener })
+    }
+
+    /// Where to dial it.
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// The next link, before any word of the roles.
+    ///
+    /// # Errors
+    /// When nobody dials.
+    pub async fn accept(&mut self) -> anyhow::Result<Peer> {
+        let (link, inbox) = timeout(PATIENCE, self.listener.accept())
+            .await
+            .context("nobody dials")?;
+        Ok(Peer { link, inbox })
+    }
+
+    /// The next worker, past its handshake, with this proxy's hello said; and what it announced.
+    ///
+    /// # Errors
+    /// When nobody dials, or it is no worker.
+    pub async fn accept_worker(&mut self) -> anyhow::Result<(Peer, worker::Params)> {
+        let mut peer = self.accept().await?;
+        let (id, question) = peer.next_question().await?;
+        let params = worker::ConnectToProxy::from_boxed(question)?.params;
+        peer.link
+            .answer(id, Ok(connected_worker(true, 3).to_boxed()))
+            .await?;
+        let (id, question) = peer.next_question().await?;
+        worker::ProxyHandshakeComplete::from_boxed(question)?;
+        peer.link
+            .answer(id, Ok(worker::ProxyHandshakeCompleted {}.to_boxed()))
+            .await?;
+        peer.say(&silent_hello()).await?;
+        Ok((peer, params))
+    }
+}
+
+/// What a proxy answers to a worker's first question.
+pub fn connected_worker(is_test: bool, version: i32) -> worker::ConnectedToProxy {
+    worker::ConnectedToProxy {
+        params: proxy::Params {
+            proxy_public_key: [0; 32],
+            proxy_owner_address: TlString::EMPTY,
+            proxy_sc_address: TlString::EMPTY,
+            is_test: Some(is_test),
+            proto_version: Some(version),
+        },
+        worker_sc_address: TlString::EMPTY,
     }
 }
 
@@ -167,6 +313,16 @@ pub fn connect_worker(model: &str) -> worker::ConnectToProxy {
                 max_proto_version: 3,
             }),
         },
+    }
+}
+
+/// The hello of a client or a proxy.
+pub fn silent_hello() -> v3::Hello {
+    v3::Hello {
+        endpoints: Vec::new(),
+        context_length: 0,
+        engine: v3::Hello::ENGINE_NONE,
+        ..worker_hello()
     }
 }
 

@@ -182,10 +182,7 @@ impl Network {
 ///
 /// # Errors
 /// When it does not come to hold; names what was waited for.
-pub async fn eventually<F>(what: &str, mut holds: impl FnMut() -> F) -> anyhow::Result<()>
-where
-    F: Future<Output = bool>,
-{
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if holds().await {

@@ -265,7 +265,9 @@ fn a_model_leaves_with_its_last_worker() {
     start(&mut table, 1, 1);
     assert!(table.remove(WorkerId(1)).is_some() && table.remove(WorkerId(1)).is_none());
     table.finish(WorkerId(1));
+    assert!(table.has_model("m"));
     assert!(table.remove(WorkerId(2)).is_some());
+    assert!(!table.has_model("m"));
     assert_eq!((table.models().count(), table.workers().count()), (0, 0));
 }
 

@@ -158,10 +158,18 @@ async fn who_waits_in_vain_is_told_at_once() {
     board.set_enabled(worker, true);
     let gone = in_line(&board, ask()).await;
     board.remove(worker);
-    let NoPlace::NoMatch(none) = outcome(gone).await.unwrap_err() else {
-        panic!("expected no match");
+    let told = outcome(gone).await.unwrap_err();
+    assert!(matches!(told, NoPlace::Departed));
+    assert_eq!(
+        (told.to_refusal(&ask()).fault, board.waiting()),
+        (Fault::NoWorker, 0)
+    );
+    let never = Ask {
+        model: ModelName::new("n").unwrap(),
+        ..ask()
     };
-    assert_eq!((none.fault(), board.waiting()), (Fault::UnknownModel, 0));
+    let unknown = board.place(&never, &[]).await.unwrap_err();
+    assert_eq!(unknown.to_refusal(&never).fault, Fault::UnknownModel);
 }
 
 #[tokio::test]

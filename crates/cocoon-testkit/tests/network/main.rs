@@ -5,8 +5,18 @@
 )]
 
 mod bodies;
+mod cancel;
+mod drain;
+mod engines;
+mod hostile_clients;
+mod hostile_proxies;
+mod hostile_workers;
+mod line;
+mod logs;
 mod loss;
+mod pace;
 mod sharing;
+mod tiers;
 
 use std::time::Duration;
 
