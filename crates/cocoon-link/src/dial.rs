@@ -15,7 +15,8 @@ pub async fn dial(addr: &str, options: &LinkOptions) -> Result<(Link, Inbox), Di
         .0
         .peer_addr()
         .map_err(|error| StreamError::of(Step::Link, error))?;
-    Link::establish(stream, peer, remote, Side::Dialler, options.timers)
+    let timers = options.timers_for(&peer);
+    Link::establish(stream, peer, remote, Side::Dialler, timers)
         .await
         .map_err(|broken| DialError::Stream(broken.into()))
 }

@@ -115,6 +115,7 @@ impl Link {
         let mut tasks = JoinSet::new();
         tasks.spawn(reader::run(read_half, frames, Arc::clone(&core), side, timers));
         tasks.spawn(writer::run(write_half, Arc::clone(&core), 1));
+        tasks.spawn(end_after(timers.longest_life, Arc::clone(&core)));
         let inbox = Inbox {
             core: Arc::clone(&core),
         };
@@ -215,6 +216,14 @@ impl std::fmt::Debug for Link {
             .field("tier", &self.peer().tier())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
+    }
+}
+
+/// A link outlives no evidence: what was appraised holds only so long.
+async fn end_after(life: Duration, core: Arc<Core>) {
+    tokio::select! {
+        () = tokio::time::sleep(life) => core.close("the peer's evidence has expired"),
+        () = core.ended() => {}
     }
 }
 

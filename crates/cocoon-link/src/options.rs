@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::Policy;
+use cocoon_attest::{Policy, VerifiedPeer};
 
 use crate::identity::CurrentIdentity;
 use crate::tls::TlsConfigs;
@@ -56,6 +56,8 @@ pub struct TimerOptions {
     pub dialler_death: Duration,
     /// The acceptor takes the link for dead after this silence.
     pub acceptor_death: Duration,
+    /// No link lives longer; the evidence behind one may end it earlier.
+    pub longest_life: Duration,
 }
 
 // === impl LinkOptions ===
@@ -98,6 +100,15 @@ impl LinkOptions {
     /// Now, in Unix seconds.
     pub fn now(&self) -> u64 {
         (self.clock)()
+    }
+
+    /// The timers of a link to this peer: it ends when the peer's evidence does (DESIGN section 2).
+    pub(crate) fn timers_for(&self, peer: &VerifiedPeer) -> TimerOptions {
+        let evidence_left = Duration::from_secs(peer.expires_at().saturating_sub(self.now()));
+        TimerOptions {
+            longest_life: self.timers.longest_life.min(evidence_left),
+            ..self.timers
+        }
     }
 
     pub(crate) const fn tls(&self) -> &TlsConfigs {
@@ -146,6 +157,7 @@ impl Default for TimerOptions {
             ping_after: Duration::from_secs(10),
             dialler_death: Duration::from_secs(20),
             acceptor_death: Duration::from_secs(60),
+            longest_life: Duration::MAX,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cocoon_types::Fault;
 
-use crate::link::Pushed;
+use crate::link::{Broken, Pushed};
 use crate::{Inbox, Link, LinkClosed};
 
 pub use exchange::{AnswerReceiver, BodySender, Exchange};
@@ -73,13 +73,13 @@ impl Session {
                 match shared.receive(incoming) {
                     Ok(None) => {}
                     Ok(Some(event)) => {
-                        // The inbox holds less than the events do, so there is room.
+                        // There is room for all that the inbox held. A peer that refills it while it is emptied here
+                        // sends faster than anybody could read, and must not hold this thread.
                         let bytes = event.bytes();
-                        let pushed = shared.events().push(event, bytes);
-                        debug_assert!(
-                            matches!(pushed, Pushed::Done),
-                            "the events are larger than the inbox"
-                        );
+                        if !matches!(shared.events().push(event, bytes), Pushed::Done) {
+                            link.core().fail(Broken::EventFlood);
+                            break;
+                        }
                     }
                     Err(violation) => {
                         link.core().fail(violation.into());

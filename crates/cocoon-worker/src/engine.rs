@@ -147,16 +147,20 @@ impl EngineWatch {
         let mut state = supervised.state();
         loop {
             let now = state.borrow_and_update().clone();
+            // A look at a ready engine that failed is repeated; a new state or the end of the worker comes first.
+            let mut look_again = None;
             match now {
                 EngineState::Ready(ready) => {
-                    let described = self
-                        .describe(
-                            supervised.engine(),
-                            EnginePlace::StartedByWorker,
-                            Some(ready.context_length),
-                        )
-                        .await;
-                    self.publish(described);
+                    let place = EnginePlace::StartedByWorker;
+                    let context_length = Some(ready.context_length);
+                    tokio::select! {
+                        described = self.describe(supervised.engine(), place, context_length) => {
+                            look_again = described.is_err().then_some(RETRY);
+                            self.publish(described);
+                        }
+                        changed = state.changed() => if changed.is_err() { break } else { continue },
+                        () = stopped.cancelled() => break,
+                    }
                 }
                 EngineState::Starting => self.unwell("the built-in engine is starting"),
                 EngineState::Down { reason, failures } => {
@@ -169,6 +173,7 @@ impl EngineWatch {
             tokio::select! {
                 changed = state.changed() => if changed.is_err() { break },
                 () = stopped.cancelled() => break,
+                () = sleep(look_again.unwrap_or_default()), if look_again.is_some() => {}
             }
         }
         supervised.shutdown().await;

@@ -20,51 +20,62 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Works for one proxy until the worker stops.
 pub(crate) async fn keep(shop: Arc<Shop>, options: Arc<LinkOptions>, proxy: String) {
-    tokio::select! {
-        // First the conversation, so that it can end its link in order.
-        biased;
-        () = dial_for_ever(&shop, &options, &proxy) => {}
-        () = shop.stopped.cancelled() => {}
-    }
-}
-
-async fn dial_for_ever(shop: &Arc<Shop>, options: &LinkOptions, proxy: &str) {
     let mut redial = Redial::new();
     let mut was_told = false;
     loop {
-        // Nothing can be announced before the engine has said what it serves.
-        let served = first_offer(shop.engine.clone()).await;
-        if let Err(error) = shop.identity.renew_if_due(unix_now()) {
-            tracing::error!(%error, "this node's identity could not be renewed");
+        let leg = tokio::select! {
+            leg = introduced(&shop, &options, &proxy, &mut redial, &mut was_told) => leg,
+            () = shop.stopped.cancelled() => return,
+        };
+        if let Some((leg, events)) = leg {
+            // Not raced with the worker's end: the conversation sees it itself, and has last words.
+            let reason = leg.converse(events).await;
+            tracing::warn!(proxy, reason, "the link to a proxy has ended");
         }
-        match dial(proxy, options).await {
-            Ok((link, inbox)) => {
-                redial.up();
-                let enabled = shop.is_enabled();
-                match handshake::introduce(&link, shop, &served, enabled).await {
-                    Ok(()) => {
-                        was_told = false;
-                        tracing::info!(proxy, model = %served.model, enabled, "working for a proxy");
-                        let (session, events) = Session::start(link, inbox, hello(&served), Fault::ProxyLost);
-                        let leg = Leg {
-                            shop,
-                            served: &served,
-                            session,
-                            announced: enabled,
-                        };
-                        let reason = leg.converse(events).await;
-                        tracing::warn!(proxy, reason, "the link to a proxy has ended");
-                    }
-                    Err(error) => {
-                        link.close("the handshake failed");
-                        tell(&mut was_told, proxy, &error);
-                    }
-                }
-            }
-            Err(error) => tell(&mut was_told, proxy, &error),
+        tokio::select! {
+            () = redial.wait() => {}
+            () = shop.stopped.cancelled() => return,
         }
-        redial.wait().await;
     }
+}
+
+/// Dials once, when there is something to announce; `None` (which was said) when the proxy cannot be worked for.
+async fn introduced(
+    shop: &Arc<Shop>,
+    options: &LinkOptions,
+    proxy: &str,
+    redial: &mut Redial,
+    was_told: &mut bool,
+) -> Option<(Leg, Events)> {
+    // Nothing can be announced before the engine has said what it serves.
+    let served = first_offer(shop.engine.clone()).await;
+    if let Err(error) = shop.identity.renew_if_due(unix_now()) {
+        tracing::error!(%error, "this node's identity could not be renewed");
+    }
+    let (link, inbox) = match dial(proxy, options).await {
+        Ok(dialled) => dialled,
+        Err(error) => {
+            tell(was_told, proxy, &error);
+            return None;
+        }
+    };
+    redial.up();
+    let enabled = shop.is_enabled();
+    if let Err(error) = handshake::introduce(&link, shop, &served, enabled).await {
+        link.close("the handshake failed");
+        tell(was_told, proxy, &error);
+        return None;
+    }
+    *was_told = false;
+    tracing::info!(proxy, model = %served.model, enabled, "working for a proxy");
+    let (session, events) = Session::start(link, inbox, hello(&served), Fault::ProxyLost);
+    let leg = Leg {
+        shop: Arc::clone(shop),
+        served,
+        session,
+        announced: enabled,
+    };
+    Some((leg, events))
 }
 
 /// Says once loudly, then quietly, that a proxy cannot be worked for.
@@ -98,15 +109,15 @@ fn hello(served: &Served) -> Hello {
 }
 
 /// One life of the link.
-struct Leg<'a> {
-    shop: &'a Arc<Shop>,
-    served: &'a Arc<Served>,
+struct Leg {
+    shop: Arc<Shop>,
+    served: Arc<Served>,
     session: Session,
     /// Whether the proxy believes us to be enabled.
     announced: bool,
 }
 
-impl Leg<'_> {
+impl Leg {
     async fn converse(mut self, mut events: Events) -> &'static str {
         let _counted = self.shop.metrics.link();
         let mut engine = self.shop.engine.clone();
@@ -137,7 +148,7 @@ impl Leg<'_> {
             match event {
                 None => return "the link broke",
                 Some(Event::Request(serving)) => {
-                    let shop = Arc::clone(self.shop);
+                    let shop = Arc::clone(&self.shop);
                     requests.spawn(async move { serve::serve(&shop, serving).await });
                 }
                 Some(Event::Query { id, .. }) => {
@@ -162,7 +173,7 @@ impl Leg<'_> {
             .borrow()
             .served
             .as_ref()
-            .is_some_and(|served| Arc::ptr_eq(served, self.served));
+            .is_some_and(|served| Arc::ptr_eq(served, &self.served));
         if !is_same {
             // What is served stands in the handshake, so that it takes another one.
             return Err("the engine serves something else now");

@@ -180,11 +180,17 @@ async fn relay(
         rest,
         usage,
         complete,
+        engine_error,
         ..
     } = meter.finish().map_err(Refusal::from)?;
     if !complete {
         shop.suspicion.notify_one();
         let message = "the engine broke off its answer";
+        return Err(Refusal::new(Fault::EngineFailed, message).into());
+    }
+    if engine_error {
+        // The engine's own error event has gone out; an end would make the answer look served, and be kept as such.
+        let message = "the engine reported an error within its answer";
         return Err(Refusal::new(Fault::EngineFailed, message).into());
     }
     send(answer, &mut head, rest).await?;

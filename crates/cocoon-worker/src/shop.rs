@@ -4,7 +4,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use cocoon_link::{CurrentIdentity, EnginePlace};
 use cocoon_types::{Coefficient, Fault, Refusal, Tier};
@@ -110,7 +110,9 @@ impl Shop {
     pub(crate) async fn admit(&self, limit: u16) -> Result<Permit, Refusal> {
         let place = async {
             loop {
-                let freed = self.places.freed.notified();
+                let mut freed = pin!(self.places.freed.notified());
+                // Registered before looking: two waiters could otherwise share one wake-up.
+                freed.as_mut().enable();
                 if let Some(permit) = Permit::take(&self.places, limit) {
                     return permit;
                 }

@@ -33,6 +33,8 @@ pub(crate) enum Broken {
     ControlFlood,
     #[error("nobody read the inbox for {0:?}")]
     InboxUnread(Duration),
+    #[error("the peer sends faster than a session can begin")]
+    EventFlood,
     #[error("the peer broke protocol 3: {0}")]
     Protocol(#[from] Violation),
     #[error("the greeting took longer than {0:?}")]

@@ -306,3 +306,21 @@ fn nothing_that_is_printed_shows_content() {
             .all(|text| !text.contains("planted") && !text.contains("112, 108"))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_link_ends_when_the_evidence_behind_it_does() {
+    let (a, b) = tokio::io::duplex(4096);
+    let timers = TimerOptions {
+        longest_life: Duration::from_secs(3600),
+        ..TimerOptions::default()
+    };
+    let started = tokio::time::Instant::now();
+    let (ours, theirs) = tokio::join!(
+        Link::establish(a, peer(), addr(), Side::Dialler, timers),
+        crate::testing::establish(b, Side::Acceptor)
+    );
+    let (link, _inbox) = ours.unwrap();
+    assert_eq!(link.closed().await, "the peer's evidence has expired");
+    assert_eq!(started.elapsed().as_secs(), 3600);
+    theirs.0.closed().await;
+}

@@ -103,7 +103,6 @@ impl PowLoad {
     pub fn admit(&self, address: IpAddr) -> Result<Admission<'_>, Overload> {
         let source = source(address);
         let mut state = self.state();
-        let per_second = state.rate.count(Instant::now());
         if state.in_flight >= self.options.at_once {
             return Err(Overload::Total);
         }
@@ -116,6 +115,8 @@ impl PowLoad {
         }
         *of_source += 1;
         state.in_flight += 1;
+        // What was turned away above costs next to nothing, so it must not make everybody else's work dearer.
+        let per_second = state.rate.count(Instant::now());
         let seen = Load {
             in_flight: state.in_flight,
             at_once: self.options.at_once,

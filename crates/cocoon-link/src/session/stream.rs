@@ -84,6 +84,10 @@ impl Stream {
 
     pub(super) fn body(&self, data: Bytes, last: bool) -> Result<(), Violation> {
         let mut state = self.lock();
+        if !state.is_open() {
+            // It crossed the end of the stream, which the peer has not seen yet: late, not wrong.
+            return Ok(());
+        }
         if state.incoming_done {
             return Err(Violation::AfterLast);
         }
@@ -339,5 +343,28 @@ fn register(slot: &mut Option<Waker>, context: &Context<'_>) {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_that_crosses_our_refusal_is_late_and_not_wrong() {
+        let stream = Stream::new(1, 10);
+        stream.refuse(Refusal::new(Fault::Busy, "all workers are busy"));
+        assert!(stream.body(Bytes::from_static(b"0123456789"), true).is_ok());
+        assert_eq!(stream.held_bytes(), 0);
+    }
+
+    #[test]
+    fn a_piece_after_the_last_is_wrong() {
+        let stream = Stream::new(1, 4);
+        stream.body(Bytes::from_static(b"0123"), true).unwrap();
+        assert!(matches!(
+            stream.body(Bytes::new(), true),
+            Err(Violation::AfterLast)
+        ));
     }
 }

@@ -81,13 +81,14 @@ impl KeyRing {
         }
         let file = self.file.clone();
         // A file that cannot be read opens for nobody: the doubtful case of a security value is refusal.
-        let keys = match tokio::task::spawn_blocking(move || file.list()).await {
-            Ok(Ok(keys)) => keys,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "API keys are refused until the key file is readable");
-                Vec::new()
+        let (keys, seen) = match tokio::task::spawn_blocking(move || file.list()).await {
+            Ok(Ok(keys)) => (keys, seen),
+            failed => {
+                // Not remembered as seen, so that the next look tries again: the failure may be a passing one.
+                let error = failed.map(|listed| listed.err().map(|error| error.to_string()));
+                tracing::error!(?error, "API keys are refused until the key file is readable");
+                (Vec::new(), None)
             }
-            Err(_) => Vec::new(),
         };
         tracing::info!(keys = keys.len(), "API keys read again");
         let mut state = self.state();
