@@ -6,6 +6,7 @@
 pub mod attest;
 pub mod engine;
 pub mod link;
+pub mod models;
 pub mod openai;
 pub mod session;
 pub mod tl;

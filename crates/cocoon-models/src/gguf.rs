@@ -225,4 +225,4 @@ fn width(kind: u32) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

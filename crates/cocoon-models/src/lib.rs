@@ -13,6 +13,9 @@ mod catalogue;
 mod digest;
 mod disk;
 mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gguf;
 mod package;
 mod progress;

@@ -14,8 +14,8 @@ use crate::fetch::{Fetch, OnStep, Size, SourceError, Step, disk_fault};
 use crate::settings::{Indexes, Limits};
 use crate::{disk, web};
 
-mod page;
-mod wheel;
+pub(crate) mod page;
+pub(crate) mod wheel;
 
 /// What one package source needs to deliver.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-mod ini;
+pub(crate) mod ini;
 
 /// How a [`crate::Store`] reaches the world.
 #[derive(Clone, Debug)]

@@ -61,6 +61,38 @@ fn sample() -> Vec<u8> {
         .bytes()
 }
 
+/// Starting points for fuzzing.
+pub(crate) fn seeds() -> [(&'static str, Vec<u8>); 4] {
+    let small = Writer::new()
+        .text("general.architecture", "llama")
+        .pair("llama.context_length", 10, &[1; 8]);
+    let arrays = Writer::new().pair(
+        "x",
+        ARRAY,
+        &array(ARRAY, 1, &array(STRING, 2, &[string("a"), string("b")].concat())),
+    );
+    let mut whole = Writer::new()
+        .text("tokenizer.chat_template", "{% for %}")
+        .text("general.name", "Tiny");
+    for kind in 0..13 {
+        let value = width(kind).map_or(string("text"), |bytes| vec![1; usize::try_from(bytes).unwrap()]);
+        let value = if kind == ARRAY {
+            array(6, 1, &[0; 4])
+        } else {
+            value
+        };
+        whole = whole.pair("key", kind, &value);
+    }
+    let endless = Writer::new().pair("x", ARRAY, &array(STRING, u64::MAX, &[]));
+    [
+        ("small", small),
+        ("arrays", arrays),
+        ("every_type", whole),
+        ("endless", endless),
+    ]
+    .map(|(name, writer)| (name, writer.bytes()))
+}
+
 #[test]
 fn a_header_is_read() {
     let header = Header::read(&sample()[..]).unwrap();

@@ -7,7 +7,7 @@ use crate::fetch::SourceError;
 
 /// A file on a page of an index.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct File {
+pub(crate) struct File {
     filename: String,
     url: String,
 }
@@ -22,7 +22,7 @@ struct Page {
 const MAX_FILES: usize = 200_000;
 
 /// A project's name as PEP 503 compares it.
-pub(super) fn normal_name(name: &str) -> String {
+pub(crate) fn normal_name(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     for c in name.chars() {
         match c {
@@ -34,14 +34,14 @@ pub(super) fn normal_name(name: &str) -> String {
     normal
 }
 
-pub(super) fn from_json(text: &str) -> Result<Vec<File>, SourceError> {
+pub(crate) fn from_json(text: &str) -> Result<Vec<File>, SourceError> {
     let page: Page =
         serde_json::from_str(text).map_err(|_| SourceError::Index("its page is not valid JSON"))?;
     Ok(page.files)
 }
 
 /// The links of a page. The file's name is the last part of the address: the text of the anchor is for people.
-pub(super) fn from_html(text: &str) -> Vec<File> {
+pub(crate) fn from_html(text: &str) -> Vec<File> {
     let mut files = Vec::new();
     for anchor in text
         .split("<a")
@@ -62,7 +62,7 @@ pub(super) fn from_html(text: &str) -> Vec<File> {
 }
 
 /// The link of the wheel of this project and version; one for every platform before one for some.
-pub(super) fn choose<'a>(files: &'a [File], part: &PackagePart) -> Option<&'a str> {
+pub(crate) fn choose<'a>(files: &'a [File], part: &PackagePart) -> Option<&'a str> {
     let fits = |file: &&File| {
         let mut words = file.filename.strip_suffix(".whl")?.split('-');
         let name = words

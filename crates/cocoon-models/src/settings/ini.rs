@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Options of the sections that a download looks at, later files over earlier ones.
 #[derive(Debug, Default)]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// One map for each of [`SECTIONS`], in its order.
     sections: [BTreeMap<String, String>; 3],
     /// From the environment: over everything.
@@ -17,7 +17,7 @@ const SECTIONS: [&str; 3] = ["global", "install", "download"];
 
 impl Options {
     /// Takes the options of one file. A line that cannot be read is passed over: it is pip's business to complain.
-    pub(super) fn read(&mut self, text: &str) {
+    pub(crate) fn read(&mut self, text: &str) {
         let mut section = None;
         let mut last: Option<String> = None;
         for line in text.lines() {
@@ -52,12 +52,12 @@ impl Options {
     }
 
     /// Sets an option over all files.
-    pub(super) fn set(&mut self, key: &str, value: String) {
+    pub(crate) fn set(&mut self, key: &str, value: String) {
         self.over.insert(key.into(), value);
     }
 
     /// The strongest value of an option; an empty one counts as none.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let strongest = std::iter::once(&self.over).chain(self.sections.iter().rev());
         strongest
             .filter_map(|options| options.get(key))
