@@ -2,6 +2,7 @@
 
 mod body;
 mod budget;
+mod held;
 mod inference;
 mod models;
 mod own;

@@ -17,7 +17,7 @@ use cocoon_link::{
 };
 use cocoon_matching::{Choice, Obstacle, WorkerId};
 use cocoon_types::{Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::{Ask, NoPlace};
 use crate::node::{Node, WorkerSlot};
@@ -27,6 +27,9 @@ use upload::{Kept, Upload, UploadEnd};
 const MAX_LOST: usize = 4;
 /// Pause before a worker that said it is busy, against our own count, is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a worker that said it is busy is left out while the others are waited for.
+const BUSY_MEMORY: Duration = Duration::from_millis(500);
 
 /// How a request ended.
 #[derive(Debug)]
@@ -141,7 +144,19 @@ impl Job<'_> {
         let mut last: Option<Refusal> = None;
         loop {
             let excluded = [tried.as_slice(), busy.as_slice()].concat();
-            let slot = match self.place(&excluded).await? {
+            let placed = if busy.is_empty() {
+                self.place(&excluded).await?
+            } else {
+                // One that was busy a moment ago may be free now; waiting for the others alone would pass it over.
+                match timeout(BUSY_MEMORY, self.place(&excluded)).await {
+                    Ok(placed) => placed?,
+                    Err(_) => {
+                        busy.clear();
+                        continue;
+                    }
+                }
+            };
+            let slot = match placed {
                 Ok(slot) => slot,
                 Err(NoPlace::NoMatch(none)) if none.obstacle == Obstacle::AllTried && !busy.is_empty() => {
                     self.pause().await?;

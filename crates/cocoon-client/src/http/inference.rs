@@ -16,6 +16,7 @@ use super::{
     Gateway,
     body::{Bounds, Taken, Unread},
     budget::Hold,
+    held::Held,
     own::Own,
     reply,
     scope::Scope,
@@ -159,7 +160,7 @@ async fn respond(
         );
     }
     match collect(gateway, &mut answer).await {
-        Ok(Collected::Whole(body, _hold)) => {
+        Ok(Collected::Whole(body, hold)) => {
             if let Some(running) = running.filter(|_| head.may_be_kept()) {
                 running.keep(head.clone().with(body.clone())).await;
             }
@@ -168,7 +169,7 @@ async fn respond(
                 head.status,
                 &head.content_type,
                 head.tier,
-                Body::from(body),
+                Body::new(Held::new(body, hold)),
             ))
         }
         Ok(Collected::Begun(begun)) => {
