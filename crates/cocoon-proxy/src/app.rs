@@ -84,6 +84,9 @@ pub enum RunError {
 /// An identity is due with eight hours left; ten minutes of them do not matter.
 const RENEWAL_CHECK: Duration = Duration::from_secs(600);
 
+/// Between two looks at the lines: much shorter than any scrape.
+const LINES_EVERY: Duration = Duration::from_secs(1);
+
 /// For the last words of all links after the drain.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -191,6 +194,7 @@ impl App {
             self.rest_room.run().await;
             "resting places"
         });
+        chores.spawn(watch_lines(Arc::clone(&node)));
         chores.spawn(renew_identity(node.identity.clone()));
         doors.spawn(serve_admin(
             Arc::clone(&node),
@@ -251,6 +255,16 @@ where
     drop(listener);
     while links.join_next().await.is_some() {}
     name
+}
+
+/// Shows the length of the lines in the metrics.
+async fn watch_lines(node: Arc<Node>) -> &'static str {
+    loop {
+        sleep(LINES_EVERY).await;
+        node.metrics
+            .waiting
+            .set(i64::try_from(node.board.waiting()).unwrap_or(i64::MAX));
+    }
 }
 
 /// Replaces key and certificate before they expire; they live for a day.

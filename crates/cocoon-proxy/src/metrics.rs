@@ -13,6 +13,8 @@ pub(crate) struct ProxyMetrics {
     pub(crate) registry: Metrics,
     requests: Family<Outcome, Counter>,
     open: Gauge,
+    /// Requests in the lines of busy models.
+    pub(crate) waiting: Gauge,
     tokens: Family<Kind, Counter>,
     /// Tries at a second or later worker.
     pub(crate) retries: Counter,
@@ -65,6 +67,11 @@ impl ProxyMetrics {
             open: registry.register(
                 "proxy_open_requests",
                 "Requests waiting or being relayed",
+                Gauge::default(),
+            ),
+            waiting: registry.register(
+                "proxy_waiting_requests",
+                "Requests waiting for a busy worker",
                 Gauge::default(),
             ),
             tokens: registry.register(

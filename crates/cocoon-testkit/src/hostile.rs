@@ -67,7 +67,20 @@ impl Peer {
     /// # Errors
     /// When the handshake fails.
     pub async fn worker(proxy: SocketAddr) -> anyhow::Result<Self> {
-        let peer = Self::dial(proxy).await?;
+        Self::dial(proxy).await?.into_worker().await
+    }
+
+    /// The same with evidence that expires after so many seconds.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn worker_for(proxy: SocketAddr, seconds: u64) -> anyhow::Result<Self> {
+        let (link, inbox) = dial_as(proxy, short_lived(seconds)?).await?;
+        Self { link, inbox }.into_worker().await
+    }
+
+    async fn into_worker(self) -> anyhow::Result<Self> {
+        let peer = self;
         peer.ask(&connect_worker("canned")).await?;
         peer.ask(&worker::ProxyHandshakeComplete { is_disabled: false })
             .await?;
@@ -233,14 +246,25 @@ impl FakeProxy {
     /// # Errors
     /// When the port cannot be had.
     pub async fn listen() -> anyhow::Result<Self> {
+        Self::listen_as(Identity::simulated(unix_now())?).await
+    }
+
+    /// The same with evidence that expires after so many seconds.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub async fn listen_for(seconds: u64) -> anyhow::Result<Self> {
+        Self::listen_as(short_lived(seconds)?).await
+    }
+
+    async fn listen_as(identity: Identity) -> anyhow::Result<Self> {
         let policy = Policy {
             evidence: EvidenceRule::Optional {
                 simulated: Simulated::AcceptOnTestNetwork,
             },
             image_hashes: ImageRule::Any,
         };
-        let options =
-            LinkOptions::new(Identity::simulated(unix_now())?, policy, unix_now).with_pow(PowOptions::NONE);
+        let options = LinkOptions::new(identity, policy, unix_now).with_pow(PowOptions::NONE);
         let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(options)).await?;
         Ok(Self { listener })
     }
@@ -280,6 +304,12 @@ impl FakeProxy {
         peer.say(&silent_hello()).await?;
         Ok((peer, params))
     }
+}
+
+/// Simulated evidence that expires after so many seconds.
+fn short_lived(seconds: u64) -> anyhow::Result<Identity> {
+    let now = unix_now();
+    Ok(Identity::altered(now, |draft| draft.not_after = now + seconds)?)
 }
 
 /// What a proxy answers to a worker's first question.

@@ -1,13 +1,18 @@
 //! One proxy: dialled again and again, introduced to, and served.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_link::{Event, Events, Hello, LinkOptions, Redial, Session, dial};
 use cocoon_tl::{TlObject as _, worker};
-use cocoon_types::Fault;
+use cocoon_types::{Fault, Refusal};
 use cocoon_web::clock::unix_now;
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
     engine::{EngineView, Served},
@@ -17,6 +22,9 @@ use crate::{
 
 /// For the refusals of requests that a stopping worker cuts off; they need no round trip.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long before the expiry of a proxy's evidence its link is given up, in seconds: time for running requests to end.
+const RETIRE_BEFORE: u64 = 1800;
 
 /// Works for one proxy until the worker stops.
 pub(crate) async fn keep(shop: Arc<Shop>, options: Arc<LinkOptions>, proxy: String) {
@@ -52,6 +60,7 @@ async fn introduced(
     if let Err(error) = shop.identity.renew_if_due(unix_now()) {
         tracing::error!(%error, "this node's identity could not be renewed");
     }
+    let renew_at = shop.identity.get().renew_at();
     let (link, inbox) = match dial(proxy, options).await {
         Ok(dialled) => dialled,
         Err(error) => {
@@ -60,6 +69,7 @@ async fn introduced(
         }
     };
     redial.up();
+    let retire_in = retirement(unix_now(), renew_at, link.peer().expires_at());
     let enabled = shop.is_enabled();
     if let Err(error) = handshake::introduce(&link, shop, &served, enabled).await {
         link.close("the handshake failed");
@@ -74,8 +84,18 @@ async fn introduced(
         served,
         session,
         announced: enabled,
+        retire_in,
+        retiring: false,
     };
     Some((leg, events))
+}
+
+/// When a link should end so that the next one carries fresh evidence: before the proxy's evidence expires, which ends the
+/// link in any case, and when ours is due to be renewed (DESIGN section 2: links outlive no evidence). All in Unix seconds.
+fn retirement(now: u64, renew_at: u64, proxy_expires_at: u64) -> Duration {
+    let left = proxy_expires_at.saturating_sub(now);
+    let before_expiry = left.saturating_sub(RETIRE_BEFORE.min(left / 2));
+    Duration::from_secs(before_expiry.min(renew_at.saturating_sub(now)))
 }
 
 /// Says once loudly, then quietly, that a proxy cannot be worked for.
@@ -115,6 +135,10 @@ struct Leg {
     session: Session,
     /// Whether the proxy believes us to be enabled.
     announced: bool,
+    /// From its beginning to its retirement.
+    retire_in: Duration,
+    /// Nothing new is taken on this link; it ends with its last request.
+    retiring: bool,
 }
 
 impl Leg {
@@ -124,14 +148,23 @@ impl Leg {
         // Requests end with their link: dropping the set drops them, and the engine's connections in them.
         let mut requests = JoinSet::new();
         let mut draining = false;
+        let mut retire = pin!(sleep(self.retire_in));
         loop {
             if let Err(reason) = self.announce(&engine).await {
                 self.session.link().close(reason);
                 return reason;
             }
+            if self.retiring && requests.is_empty() {
+                self.session.link().close("fresh evidence is due");
+                return "fresh evidence is due";
+            }
             let event = tokio::select! {
                 Some(_) = requests.join_next() => continue,
                 Ok(()) = engine.changed() => continue,
+                () = &mut retire, if !self.retiring => {
+                    self.retiring = true;
+                    continue;
+                }
                 () = self.shop.draining.cancelled(), if !draining => {
                     draining = true;
                     continue;
@@ -147,6 +180,11 @@ impl Leg {
             };
             match event {
                 None => return "the link broke",
+                Some(Event::Request(serving)) if self.retiring => {
+                    let refusal = Refusal::new(Fault::Draining, "the worker renews its link");
+                    // The proxy may be gone by now; then there is nobody left to tell.
+                    let _ = serving.answer.refuse(refusal).await;
+                }
                 Some(Event::Request(serving)) => {
                     let shop = Arc::clone(&self.shop);
                     requests.spawn(async move { serve::serve(&shop, serving).await });
@@ -178,7 +216,7 @@ impl Leg {
             // What is served stands in the handshake, so that it takes another one.
             return Err("the engine serves something else now");
         }
-        let enabled = self.shop.is_enabled();
+        let enabled = self.shop.is_enabled() && !self.retiring;
         if enabled != self.announced {
             self.announced = enabled;
             let message = worker::EnabledDisabled {
@@ -188,5 +226,31 @@ impl Leg {
             return sent.map_err(|_| "the link broke");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::retirement;
+
+    #[test]
+    fn a_link_ends_before_the_evidence_at_either_end_of_it() {
+        assert_eq!(
+            retirement(0, 57_600, 86_400).as_secs(),
+            57_600,
+            "ours is due first"
+        );
+        assert_eq!(
+            retirement(0, 57_600, 10_000).as_secs(),
+            8_200,
+            "half an hour before the proxy's"
+        );
+        assert_eq!(
+            retirement(0, 57_600, 10).as_secs(),
+            5,
+            "short ones at half of their life"
+        );
+        assert_eq!(retirement(100, 50, 86_400).as_secs(), 0);
+        assert_eq!(retirement(100, 57_600, 99).as_secs(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator may set, and the checked form of it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_engine::{AddressError, EngineAddress, EngineKind};
 use cocoon_types::{Coefficient, Endpoint, ModelName};
@@ -12,7 +12,8 @@ use serde::Deserialize;
 pub struct Options {
     /// Proxies to work for, as host:port; at least one
     #[arg(
-        long,
+        long = "proxy",
+        visible_alias = "proxies",
         value_name = "HOST:PORT",
         value_delimiter = ',',
         env = "COCOON_WORKER_PROXIES"
@@ -101,7 +102,7 @@ pub struct Options {
 /// A valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Proxies to work for; not empty.
+    /// Proxies to work for; not empty, each once.
     pub proxies: Vec<String>,
     /// The engine.
     pub engine: EngineChoice,
@@ -167,7 +168,7 @@ pub enum EngineChoice {
 #[non_exhaustive]
 pub enum ConfigError {
     /// Nobody to work for.
-    #[error("proxies: name at least one, as host:port")]
+    #[error("proxies: name at least one, as host:port (hint: --proxy HOST:PORT)")]
     NoProxies,
     /// Not host:port.
     #[error("proxies: {0:?} is not host:port")]
@@ -267,7 +268,10 @@ impl Options {
     ///
     /// # Errors
     /// [`ConfigError`] names the key that is wrong.
-    pub fn build(self) -> Result<Config, ConfigError> {
+    pub fn build(mut self) -> Result<Config, ConfigError> {
+        // Two links to one proxy would promise it everything twice.
+        let mut seen = BTreeSet::new();
+        self.proxies.retain(|proxy| seen.insert(proxy.clone()));
         if self.proxies.is_empty() {
             return Err(ConfigError::NoProxies);
         }

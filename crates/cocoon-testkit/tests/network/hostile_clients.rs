@@ -179,7 +179,8 @@ async fn numbers_that_cannot_be_end_the_link_that_brought_them() -> anyhow::Resu
         ];
         for (index, change) in changes.into_iter().enumerate() {
             let mut peer = Peer::client(addr).await?;
-            peer.request(1, BODY, change).await?;
+            // The link may end between head and body.
+            let _ = peer.request(1, BODY, change).await;
             // Refused or cut off, as the session sees fit; never served.
             let message = peer.next().await;
             let is_served = matches!(message, Ok(Message::Answer(_) | Message::End(_)));

@@ -179,7 +179,8 @@ async fn a_proxy_that_breaks_the_protocol_is_left_and_dialled_again() -> anyhow:
         ];
         for lie in lies {
             let (mut peer, _) = fake.accept_worker().await?;
-            peer.request(1, BODY, lie).await?;
+            // The link may end between head and body.
+            let _ = peer.request(1, BODY, lie).await;
             // Refused or cut off, as the session sees fit; never served.
             assert!(!matches!(peer.next().await, Ok(Message::Answer(_))));
             peer.link.close("next");
@@ -229,6 +230,28 @@ async fn a_proxy_that_goes_away_stops_the_engine() -> anyhow::Result<()> {
         let (mut peer, _) = fake.accept_worker().await?;
         peer.request(1, BODY, |_| {}).await?;
         served(&mut peer, 1).await?;
+        worker.stop().await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_a_proxy_is_renewed_before_its_evidence_expires_and_no_request_is_lost()
+-> anyhow::Result<()> {
+    within(LIMIT, async {
+        let mut fake = FakeProxy::listen_for(8).await?;
+        let (engine, mut worker) = start(&fake, 4).await?;
+        let (mut peer, _) = fake.accept_worker().await?;
+        engine.set_fault(Some(CannedFault::Slow(Duration::from_millis(700))));
+        peer.request(1, BODY, |_| {}).await?;
+        // It takes longer than the link wants to live.
+        let disabled: worker::EnabledDisabled = peer.next_of().await?;
+        assert_eq!(disabled.disabled, 1);
+        peer.request(2, BODY, |_| {}).await?;
+        assert_eq!(refused(&mut peer, 2).await?, Fault::Draining);
+        served(&mut peer, 1).await?;
+        peer.ended().await?;
+        let (_again, _) = fake.accept_worker().await?;
         worker.stop().await
     })
     .await

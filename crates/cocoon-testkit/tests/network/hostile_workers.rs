@@ -489,3 +489,16 @@ async fn a_storm_of_workers_that_come_and_go_leaves_nothing_behind() -> anyhow::
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_does_not_outlive_its_evidence() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let (network, _asker) = empty().await?;
+        let peer = Peer::worker_for(network.proxies[0].workers_addr(), 3).await?;
+        network.wait_for_workers(0, 1).await?;
+        peer.ended().await?;
+        is_empty(&network).await?;
+        network.stop().await
+    })
+    .await
+}

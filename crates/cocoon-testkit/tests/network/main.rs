@@ -4,6 +4,7 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod accounts;
 mod bodies;
 mod cancel;
 mod drain;

@@ -25,7 +25,7 @@ fn config(text: &str) -> Result<Config, ConfigError> {
 
 #[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
-    let options = flags(&["--proxies", "a:1,b:2", "--coefficient", "7"])
+    let options = flags(&["--proxy", "a:1,b:2", "--proxies", "a:1", "--coefficient", "7"])
         .or(file("proxies = ['c:3']\ncoefficient = 9\nmodel = 'm'"));
     let config = options.build().unwrap();
     assert_eq!(config.proxies, ["a:1", "b:2"]);
