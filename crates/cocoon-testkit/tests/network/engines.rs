@@ -8,17 +8,13 @@ use serde_json::{Value, json};
 
 use crate::{LIMIT, chat, text, works};
 
-/// The canned engine in the place of the built-in one, behind a script that adds these flags.
-pub(crate) fn built_in(worker: &mut cocoon_worker::Options, flags: &[&str]) {
+/// The canned engine in the place of the built-in one.
+pub(crate) fn built_in(worker: &mut cocoon_worker::Options) {
     let binary = example("canned-engine");
     worker.engine = Some("builtin".to_owned());
     worker.model = Some("canned".to_owned());
     worker.model_file = Some(binary.clone());
-    worker.engine_binary = Some(if flags.is_empty() {
-        binary
-    } else {
-        script(&binary, flags)
-    });
+    worker.engine_binary = Some(binary);
 }
 
 /// An example of this package, which `cargo test` builds beside its tests.
@@ -35,24 +31,6 @@ fn example(name: &str) -> PathBuf {
         "{} is not built: cargo build -p cocoon-testkit --examples",
         path.display()
     );
-    path
-}
-
-fn script(binary: &std::path::Path, flags: &[&str]) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    let text = format!(
-        "#!/bin/sh\nexec {} {} \"$@\"\n",
-        binary.display(),
-        flags.join(" ")
-    );
-    let (mut file, path) = tempfile::Builder::new()
-        .prefix("engine")
-        .tempfile()
-        .unwrap()
-        .keep()
-        .unwrap();
-    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
     path
 }
 
@@ -192,12 +170,11 @@ async fn an_engine_that_goes_away_disables_its_worker_until_it_is_back() -> anyh
 async fn the_built_in_engine_is_started_watched_restarted_and_ended() -> anyhow::Result<()> {
     within(LIMIT, async {
         let network = Network::builder()
-            .worker(|_, worker| built_in(worker, &["--pace-ms", "40", "--parts", "30"]))
+            .worker(|_, worker| built_in(worker))
             .start()
             .await?;
-        let stream = network
-            .stream("/chat/completions", &chat(json!({"stream": true})))
-            .await?;
+        let body = chat(json!({"stream": true, "max_tokens": 1000, "x_parts": 1000, "x_pace_ms": 40}));
+        let stream = network.stream("/chat/completions", &body).await?;
         let pid = engine_pid(&network).await?;
         let killed = async {
             tokio::time::sleep(Duration::from_millis(400)).await;

@@ -138,7 +138,12 @@ async fn a_line_without_hope_is_told_so() -> anyhow::Result<()> {
         let (running, waiting, ()) = tokio::join!(asker.ask(taking(5000)), second, kill);
         // The one that ran has lost its worker and found no other; who waited has nobody left to wait for.
         assert_eq!(running.unwrap_err().fault, Fault::WorkerLost);
-        assert_eq!(waiting.unwrap_err().fault, Fault::NoWorker);
+        // Or it was given the place that the first one left, before the broken link was noticed.
+        let waiting = waiting.unwrap_err().fault;
+        assert!(
+            matches!(waiting, Fault::NoWorker | Fault::WorkerLost),
+            "{waiting:?}"
+        );
         network.stop().await
     })
     .await

@@ -55,7 +55,7 @@ async fn the_gateway_asks_for_confidential_unless_told_otherwise() -> anyhow::Re
 async fn simulated_is_accepted_by_name_only() -> anyhow::Result<()> {
     within(LIMIT, async {
         let network = Network::builder()
-            .worker(|_, worker| built_in(worker, &[]))
+            .worker(|_, worker| built_in(worker))
             .start()
             .await?;
         for tier in [Tier::Confidential, Tier::Attested, Tier::Open] {
