@@ -2,23 +2,23 @@ use serde_json::{Value, json};
 
 use crate::{ALIAS, FRANCE, ask, harness::Engine};
 
-/// Whatever a request holds, the process answers it and lives.
+/// Whatever a text holds, it is answered or refused.
 #[tokio::test]
-async fn nothing_a_request_holds_ends_the_process() {
-    let Some(engine) = Engine::start(&["--context", "1024"]).await else {
+async fn no_text_ends_the_process() {
+    let Some(engine) = Engine::start(&["--context", "256"]).await else {
         return;
     };
     let texts = [
         String::new(),
         "\0\0\0".into(),
-        "<|im_start|><|im_end|><|endoftext|>".repeat(50),
+        "<|im_start|><|im_end|><|endoftext|>".repeat(30),
         " ".repeat(40_000),
         "a".repeat(60_000),
-        "9".repeat(900),
-        "\u{1F980}\u{200D}\u{FE0F}".repeat(80),
-        "\n\t\r\u{85}\u{2028}".repeat(150),
-        "'s'S\u{130}\u{df}".repeat(100),
-        "\u{fffd}\u{ffff}\u{10ffff}".repeat(60),
+        "9".repeat(200),
+        "\u{1F980}\u{200D}\u{FE0F}".repeat(15),
+        "\n\t\r\u{85}\u{2028}".repeat(30),
+        "'s'S\u{130}\u{df}".repeat(25),
+        "\u{fffd}\u{ffff}\u{10ffff}".repeat(15),
     ];
     for text in &texts {
         let (status, answer) = engine
@@ -30,6 +30,23 @@ async fn nothing_a_request_holds_ends_the_process() {
             .await;
         assert!(status == 200 || status == 400);
     }
+    assert_lives(&engine).await;
+}
+
+async fn assert_lives(engine: &Engine) {
+    let answer = engine.chat(ask(FRANCE, json!({}))).await;
+    assert_eq!(
+        answer["choices"][0]["message"]["content"],
+        "The capital of France is Paris."
+    );
+}
+
+/// Whatever the other members hold, likewise.
+#[tokio::test]
+async fn no_parameter_ends_the_process() {
+    let Some(engine) = Engine::start(&["--context", "256"]).await else {
+        return;
+    };
     let all_tokens: Value = (0..60).map(|i| i * 800).collect::<Vec<i32>>().into();
     for more in [
         json!({"prompt": all_tokens}),
@@ -69,11 +86,7 @@ async fn nothing_a_request_holds_ends_the_process() {
             "{answer}"
         );
     }
-    let answer = engine.chat(ask(FRANCE, json!({}))).await;
-    assert_eq!(
-        answer["choices"][0]["message"]["content"],
-        "The capital of France is Paris."
-    );
+    assert_lives(&engine).await;
 }
 
 /// A context filled to its last token ends with `length`, and the slot serves the next request.
