@@ -61,7 +61,7 @@ pub struct Options {
     /// Require API keys on loopback too [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_API_KEYS")]
     pub api_keys: Option<bool>,
-    /// Origins of web pages that may call beside those on loopback, as https://app.example.org
+    /// Origins of web pages that may call beside those on loopback, as `https://app.example.org`
     #[arg(
         long,
         value_name = "ORIGIN",

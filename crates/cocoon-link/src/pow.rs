@@ -1,6 +1,6 @@
 //! Proof of work before TLS (spec/network.md 2): makes opening connections cost the dialler something.
 //!
-//! Pure: bytes and numbers only. The exchange over TCP is in [`crate::secure`], the choice of the difficulty in [`load`].
+//! Pure: bytes and numbers only. The exchange over TCP is in `secure.rs`, the choice of the difficulty in [`load`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
