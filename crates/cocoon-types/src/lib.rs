@@ -1,22 +1,26 @@
-//! Ids, usage, tiers, faults and log-safe types: the words that every other crate shares.
+//! Ids, addresses, money, usage, tiers, faults and log-safe types: the words that every other crate shares.
 //!
 //! Holds no I/O, no clock and no randomness. Anybody may call it. The words are those of `docs/GLOSSARY.md`.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod address;
 mod endpoint;
 mod fault;
 mod id;
 mod model;
+mod nanoton;
 mod price;
 mod private;
 mod tier;
 mod usage;
 
+pub use address::{Address, AddressError};
 pub use endpoint::Endpoint;
 pub use fault::{Fault, Refusal};
 pub use id::RequestId;
 pub use model::{ModelName, ModelNameError};
+pub use nanoton::{Nanoton, NanotonError};
 pub use price::Coefficient;
 pub use private::Private;
 pub use tier::{Tier, TierError, TierPolicy};
