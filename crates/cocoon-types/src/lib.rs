@@ -21,7 +21,7 @@ pub use fault::{Fault, Refusal};
 pub use id::RequestId;
 pub use model::{ModelName, ModelNameError};
 pub use nanoton::{Nanoton, NanotonError};
-pub use price::Coefficient;
+pub use price::{Coefficient, Multipliers};
 pub use private::Private;
 pub use tier::{Tier, TierError, TierPolicy};
 pub use usage::{Usage, UsageError};

@@ -7,6 +7,29 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Coefficient(u32);
 
+/// What a token of each class weighs, in 1/10000 of an adjusted token: 10000 = 1.0 (spec/ton.md 1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Multipliers {
+    /// Prompt tokens that the engine had to read.
+    pub prompt: u32,
+    /// Prompt tokens that it took from its cache.
+    pub cached: u32,
+    /// Completion tokens that are not reasoning.
+    pub completion: u32,
+    /// Completion tokens that are reasoning.
+    pub reasoning: u32,
+}
+
+impl Multipliers {
+    /// Every class weighs the same.
+    pub const ONE: Self = Self {
+        prompt: 10_000,
+        cached: 10_000,
+        completion: 10_000,
+        reasoning: 10_000,
+    };
+}
+
 impl Coefficient {
     /// The base price.
     pub const ONE: Self = Self(1000);
