@@ -15,8 +15,8 @@ pub async fn dial(addr: &str, options: &LinkOptions) -> Result<(Link, Inbox), Di
         .0
         .peer_addr()
         .map_err(|error| StreamError::of(Step::Link, error))?;
-    let timers = options.timers_for(&peer);
-    Link::establish(stream, peer, remote, Side::Dialler, timers)
+    let limits = options.limits_for(&peer);
+    Link::establish(stream, peer, remote, Side::Dialler, limits)
         .await
         .map_err(|broken| DialError::Stream(broken.into()))
 }

@@ -15,15 +15,26 @@ const MIN_ROOM: usize = 4 * 1024;
 const MAX_ADVANCE: usize = 128 * 1024;
 
 /// The receiving end of a sequence of frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FrameReader {
     buffer: BytesMut,
     expected_seqno: i32,
+    /// Largest payload that is taken.
+    largest: usize,
 }
 
 // === impl FrameReader ===
 
 impl FrameReader {
+    /// A reader that takes payloads of up to `largest` bytes.
+    pub(crate) fn new(largest: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            expected_seqno: 0,
+            largest,
+        }
+    }
+
     /// The payload of the next frame, if it is here whole. It shares the buffer that it was read into.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         let Some(length) = self.length()? else {
@@ -66,6 +77,12 @@ impl FrameReader {
             return Err(Broken::Seqno {
                 expected: self.expected_seqno,
                 found: header.seqno,
+            });
+        }
+        if header.len > self.largest {
+            return Err(Broken::LargeFrame {
+                len: header.len,
+                largest: self.largest,
             });
         }
         Ok(Some(header.len))

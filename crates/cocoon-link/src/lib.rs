@@ -33,7 +33,7 @@ pub use error::{AcceptError, DialError, ListenError, Step, StreamError};
 pub use identity::{CurrentIdentity, Identity, IdentityError};
 pub use link::{Inbox, Incoming, Link, LinkClosed, QueryError};
 pub use listener::Listener;
-pub use options::{HandshakeOptions, LinkOptions, PowOptions, TimerOptions};
+pub use options::{HandshakeOptions, LinkLimits, LinkOptions, PowOptions};
 pub use redial::Redial;
 pub use session::{
     AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, EnginePlace,

@@ -22,7 +22,7 @@ use cocoon_attest::Side;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
-use crate::{TimerOptions, VerifiedPeer};
+use crate::{LinkLimits, VerifiedPeer};
 
 pub(crate) use broken::Broken;
 pub(crate) use core::Core;
@@ -104,18 +104,18 @@ impl Link {
         peer: VerifiedPeer,
         remote_addr: SocketAddr,
         side: Side,
-        timers: TimerOptions,
+        limits: LinkLimits,
     ) -> Result<(Self, Inbox), Broken>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let frames = greeting::greet(&mut io, side, timers.connected).await?;
+        let frames = greeting::greet(&mut io, side, limits).await?;
         let core = Arc::new(Core::new(peer, remote_addr));
         let (read_half, write_half) = tokio::io::split(io);
         let mut tasks = JoinSet::new();
-        tasks.spawn(reader::run(read_half, frames, Arc::clone(&core), side, timers));
+        tasks.spawn(reader::run(read_half, frames, Arc::clone(&core), side, limits));
         tasks.spawn(writer::run(write_half, Arc::clone(&core), 1));
-        tasks.spawn(end_after(timers.longest_life, Arc::clone(&core)));
+        tasks.spawn(end_after(limits.longest_life, Arc::clone(&core)));
         let inbox = Inbox {
             core: Arc::clone(&core),
         };

@@ -130,8 +130,8 @@ impl Porter {
         let links = self.links.clone();
         self.handshakes.spawn(async move {
             let (stream, peer) = secure::accept(tcp, &options, &load).await?;
-            let timers = options.timers_for(&peer);
-            let link = Link::establish(stream, peer, remote, Side::Acceptor, timers)
+            let limits = options.limits_for(&peer);
+            let link = Link::establish(stream, peer, remote, Side::Acceptor, limits)
                 .await
                 .map_err(StreamError::from)?;
             // An error means that the listener is gone, and the link with it.

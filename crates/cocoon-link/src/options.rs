@@ -20,8 +20,8 @@ pub struct LinkOptions {
     pub pow: PowOptions,
     /// How long and how many handshakes may run.
     pub handshakes: HandshakeOptions,
-    /// When a finished link is taken for dead.
-    pub timers: TimerOptions,
+    /// When a finished link is taken for dead, and what it may carry.
+    pub limits: LinkLimits,
 }
 
 /// Proof of work before TLS (spec/network.md 2).
@@ -45,9 +45,9 @@ pub struct HandshakeOptions {
     pub at_once_per_source: usize,
 }
 
-/// Keep-alive of a finished link (spec/network.md 1.6).
+/// Keep-alive of a finished link (spec/network.md 1.6), and how much it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimerOptions {
+pub struct LinkLimits {
     /// `tcp.connected` must arrive within this time after the stream stands.
     pub connected: Duration,
     /// The dialler asks for a sign of life after this silence.
@@ -58,6 +58,9 @@ pub struct TimerOptions {
     pub acceptor_death: Duration,
     /// No link lives longer; the evidence behind one may end it earlier.
     pub longest_life: Duration,
+    /// Largest frame that the peer may send, in bytes of payload. A link holds up to one frame that is not complete, so
+    /// this times the number of links is what peers can make a listener hold.
+    pub largest_frame: usize,
 }
 
 // === impl LinkOptions ===
@@ -77,7 +80,7 @@ impl LinkOptions {
             clock,
             pow: PowOptions::default(),
             handshakes: HandshakeOptions::default(),
-            timers: TimerOptions::default(),
+            limits: LinkLimits::default(),
         }
     }
 
@@ -85,6 +88,13 @@ impl LinkOptions {
     #[must_use]
     pub fn with_pow(self, pow: PowOptions) -> Self {
         Self { pow, ..self }
+    }
+
+    /// The same with another bound on what a peer may send in one frame.
+    #[must_use]
+    pub fn with_largest_frame(mut self, bytes: usize) -> Self {
+        self.limits.largest_frame = bytes;
+        self
     }
 
     /// What this node presents.
@@ -102,12 +112,12 @@ impl LinkOptions {
         (self.clock)()
     }
 
-    /// The timers of a link to this peer: it ends when the peer's evidence does (DESIGN section 2).
-    pub(crate) fn timers_for(&self, peer: &VerifiedPeer) -> TimerOptions {
+    /// The limits of a link to this peer: it ends when the peer's evidence does (DESIGN section 2).
+    pub(crate) fn limits_for(&self, peer: &VerifiedPeer) -> LinkLimits {
         let evidence_left = Duration::from_secs(peer.expires_at().saturating_sub(self.now()));
-        TimerOptions {
-            longest_life: self.timers.longest_life.min(evidence_left),
-            ..self.timers
+        LinkLimits {
+            longest_life: self.limits.longest_life.min(evidence_left),
+            ..self.limits
         }
     }
 
@@ -148,9 +158,9 @@ impl Default for HandshakeOptions {
     }
 }
 
-// === impl TimerOptions ===
+// === impl LinkLimits ===
 
-impl Default for TimerOptions {
+impl Default for LinkLimits {
     fn default() -> Self {
         Self {
             connected: Duration::from_secs(20),
@@ -158,6 +168,7 @@ impl Default for TimerOptions {
             dialler_death: Duration::from_secs(20),
             acceptor_death: Duration::from_secs(60),
             longest_life: Duration::MAX,
+            largest_frame: cocoon_tl::frame::MAX_PAYLOAD,
         }
     }
 }

@@ -10,7 +10,7 @@ use cocoon_tl::{TlObject, tcp, v3};
 use cocoon_types::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use crate::{EnginePlace, Events, Hello, Inbox, Link, Session, TimerOptions};
+use crate::{EnginePlace, Events, Hello, Inbox, Link, LinkLimits, Session};
 
 /// What the in-memory stream holds, like a pair of socket buffers.
 pub(crate) const PIPE: usize = 64 * 1024;
@@ -22,7 +22,7 @@ pub(crate) fn addr() -> SocketAddr {
 pub(crate) use crate::fuzzing::peer;
 
 pub(crate) async fn establish(io: DuplexStream, side: Side) -> (Link, Inbox) {
-    Link::establish(io, peer(), addr(), side, TimerOptions::default())
+    Link::establish(io, peer(), addr(), side, LinkLimits::default())
         .await
         .unwrap()
 }

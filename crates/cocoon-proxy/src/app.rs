@@ -87,6 +87,10 @@ const RENEWAL_CHECK: Duration = Duration::from_secs(600);
 /// Between two looks at the lines: much shorter than any scrape.
 const LINES_EVERY: Duration = Duration::from_secs(1);
 
+/// Largest frame that a peer may send: a piece of 64 KiB and its head, several times over. Protocol 3 needs no more, and
+/// anybody can make us hold one such frame for each link that it opens.
+const LARGEST_FRAME: usize = 256 * 1024;
+
 /// For the last words of all links after the drain.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -306,6 +310,7 @@ async fn listen(
         difficulty: config.pow_difficulty,
         ..PowOptions::default()
     });
+    let options = options.with_largest_frame(LARGEST_FRAME);
     let bound = Listener::bind(addr, Arc::new(options)).await;
     bound.map_err(|source| StartError::Listen { key, addr, source })
 }

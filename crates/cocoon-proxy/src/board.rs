@@ -23,9 +23,14 @@ use departed::Departed;
 use line::{Lines, Ticket, Waiter};
 pub(crate) use slot::Slot;
 
+/// Who asks: all requests of one client have the same. It decides nothing but how much of a line one client may fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Asker(pub(crate) u64);
+
 /// What a request asks of a worker, owned so that it can wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
+    pub(crate) asker: Asker,
     pub(crate) model: ModelName,
     pub(crate) endpoint: Endpoint,
     pub(crate) tier: TierPolicy,
@@ -37,7 +42,7 @@ pub(crate) struct Ask {
 pub(crate) enum NoPlace {
     /// Nobody can serve it, and waiting does not help.
     NoMatch(NoMatch),
-    /// All who can are busy, and this many wait already.
+    /// All who can are busy, and this many wait already, of this client or in all.
     LineFull(usize),
     /// The model had workers a while ago.
     Departed,
@@ -189,7 +194,10 @@ impl<P: Clone> Board<P> {
                 Err(none) if !none.is_worth_waiting() => return Err(inner.no_place(ask, none)),
                 Err(_) => {
                     let waiting = inner.lines.waiting(ask.model.as_str());
-                    if waiting >= self.line_limit {
+                    // A client may have no more in a line than is still free in it: alone it fills half, and however
+                    // many press in, the next one finds a place.
+                    let free = self.line_limit.saturating_sub(waiting);
+                    if inner.lines.waiting_of(ask.model.as_str(), ask.asker) >= free {
                         return Err(NoPlace::LineFull(waiting));
                     }
                     let (reply, receiver) = oneshot::channel();

@@ -45,6 +45,7 @@ pub(crate) fn hello() -> Hello {
 async fn converse(node: &Arc<Node>, session: &Session, mut events: Events) {
     // Requests end with their client: dropping the set drops them, and every guard in them.
     let mut requests = JoinSet::new();
+    let asker = node.new_asker();
     loop {
         let event = tokio::select! {
             Some(_) = requests.join_next() => continue,
@@ -60,7 +61,7 @@ async fn converse(node: &Arc<Node>, session: &Session, mut events: Events) {
             None => return,
             Some(Event::Request(serving)) => {
                 let (node, link) = (Arc::clone(node), session.link().clone());
-                requests.spawn(async move { relay::serve(&node, link.peer(), serving).await });
+                requests.spawn(async move { relay::serve(&node, link.peer(), asker, serving).await });
             }
             Some(Event::Query { id, question }) => {
                 let answer = answer(node, question);
@@ -100,7 +101,9 @@ fn answer(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
         Some(client::GetWorkerTypesV2::ID) => Ok(node
             .listing
             .types_v2(|| node.board.view(|table, _| listing::types_v2(table)))),
-        Some(client::GetWorkerTypes::ID) => Ok(node.board.view(|table, _| listing::types(table))),
+        Some(client::GetWorkerTypes::ID) => Ok(node
+            .listing
+            .types(|| node.board.view(|table, _| listing::types(table)))),
         Some(client::UpdatePaymentStatus::ID) => Ok(client::PaymentStatus {
             signed_payment: leg::unpaid(),
             db_tokens: 0,

@@ -14,15 +14,33 @@ use tokio::time::Instant;
 /// How old a listing may be. With 10,000 workers one takes a millisecond to make, and anybody may ask for it.
 const MAX_AGE: Duration = Duration::from_millis(100);
 
-/// The last listing, so that a client that asks all the time costs little.
+/// The last listings, so that a client that asks all the time costs little.
 #[derive(Debug, Default)]
-pub(crate) struct Listing(Mutex<Option<(Instant, Bytes)>>);
+pub(crate) struct Listing {
+    types_v2: Kept,
+    types: Kept,
+}
+
+/// One answer and when it was made.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Option<(Instant, Bytes)>>);
 
 // === impl Listing ===
 
 impl Listing {
     /// The answer to `client.getWorkerTypesV2`, at most [`MAX_AGE`] old.
     pub(crate) fn types_v2(&self, make: impl FnOnce() -> Bytes) -> Bytes {
+        self.types_v2.or(make)
+    }
+
+    /// The answer to `client.getWorkerTypes`, at most [`MAX_AGE`] old.
+    pub(crate) fn types(&self, make: impl FnOnce() -> Bytes) -> Bytes {
+        self.types.or(make)
+    }
+}
+
+impl Kept {
+    fn or(&self, make: impl FnOnce() -> Bytes) -> Bytes {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
             Some((made, listing)) if made.elapsed() < MAX_AGE => listing.clone(),

@@ -1,6 +1,12 @@
 //! What all tasks of one proxy share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use cocoon_link::{CurrentIdentity, EnginePlace, Session};
 use tokio::{
@@ -11,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker, task::task_tracker:
 
 use crate::{
     accounting::Ledger,
-    board::{Board, Slot},
+    board::{Asker, Board, Slot},
     handshake::Expected,
     listing::Listing,
     metrics::{OpenGuard, ProxyMetrics},
@@ -43,6 +49,7 @@ pub(crate) struct Node {
     pub(crate) stopped: CancellationToken,
     requests: TaskTracker,
     resting: mpsc::Sender<Resting>,
+    clients: AtomicU64,
 }
 
 /// The bounds of one request.
@@ -105,6 +112,7 @@ impl Node {
             stopped: CancellationToken::new(),
             requests: TaskTracker::new(),
             resting,
+            clients: AtomicU64::new(0),
         };
         (Arc::new(node), RestRoom(rest_room))
     }
@@ -115,6 +123,11 @@ impl Node {
             is_test: self.is_test,
             public_key: *self.identity.get().public_key(),
         }
+    }
+
+    /// For the requests of a client that has come.
+    pub(crate) fn new_asker(&self) -> Asker {
+        Asker(self.clients.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -115,7 +115,7 @@ pub enum ConfigError {
 }
 
 /// Waiting requests hold up to one window (256 KiB) each: 256 of them are 64 MiB per model.
-const DEFAULT_QUEUE: usize = 256;
+const DEFAULT_QUEUE: usize = 512;
 const DEFAULT_QUEUE_WAIT_S: u64 = 60;
 /// Reasoning models answer for many minutes; half an hour is past any gateway's patience.
 const DEFAULT_MAX_TIMEOUT_S: u64 = 1800;

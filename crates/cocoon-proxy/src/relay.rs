@@ -19,7 +19,7 @@ use cocoon_matching::{Choice, Obstacle, WorkerId};
 use cocoon_types::{Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::board::{Ask, NoPlace};
+use crate::board::{Ask, Asker, NoPlace};
 use crate::node::{Node, WorkerSlot};
 use upload::{Kept, Upload, UploadEnd};
 
@@ -56,7 +56,7 @@ struct Job<'a> {
 }
 
 /// Serves one request of a client, to its end.
-pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, serving: Serving) {
+pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, asker: Asker, serving: Serving) {
     let _open = node.open_request();
     let Serving {
         head,
@@ -64,7 +64,7 @@ pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, serving: Serving) 
         mut answer,
     } = serving;
     let outcome = tokio::select! {
-        outcome = relay(node, client, &head, body, &mut answer) => outcome,
+        outcome = relay(node, client, asker, &head, body, &mut answer) => outcome,
         () = node.stopped.cancelled() => {
             let message = "the proxy stopped before the answer was complete";
             Outcome::Refused(Refusal::new(Fault::Draining, message))
@@ -90,6 +90,7 @@ pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, serving: Serving) 
 async fn relay(
     node: &Node,
     client: &VerifiedPeer,
+    asker: Asker,
     head: &RequestHead,
     body: BodyReceiver,
     answer: &mut AnswerSender,
@@ -110,6 +111,7 @@ async fn relay(
         node,
         head,
         ask: Ask {
+            asker,
             model: head.model.clone(),
             endpoint: head.endpoint,
             tier: head.tier,

@@ -16,7 +16,7 @@ use cocoon_types::{Coefficient, Endpoint, ModelName, TierPolicy};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    board::Ask,
+    board::{Ask, Asker},
     metrics::Leg,
     node::{Node, WorkerPeer},
 };
@@ -157,6 +157,8 @@ impl Question {
             Some(limit) => Coefficient::new(limit).ok_or("max_coefficient")?,
         };
         Ok(Ask {
+            // Nobody asks: it is not put in a line.
+            asker: Asker(0),
             model: ModelName::new(self.model).map_err(|_| "model")?,
             endpoint,
             tier,

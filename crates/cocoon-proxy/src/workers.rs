@@ -6,8 +6,8 @@ use bytes::Bytes;
 use cocoon_link::{Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
 use cocoon_tl::{TlObject as _, peek_id, worker};
-use cocoon_types::Fault;
-use tokio::time::{Instant, timeout};
+use cocoon_types::{Coefficient, Fault};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     clients::hello,
@@ -22,6 +22,9 @@ use crate::{
 
 /// Time for a worker's hello, which needs no round trip.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Between two changes that one worker makes to its offer; the first comes at once.
+const BETWEEN_CHANGES: Duration = Duration::from_millis(250);
 
 /// Serves one worker from its link to its end.
 pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
@@ -88,15 +91,20 @@ async fn on_board(
 }
 
 async fn converse(node: &Node, session: &Session, events: &mut Events, id: WorkerId) -> &'static str {
+    let mut wishes = Wishes::default();
     loop {
         let event = tokio::select! {
             () = node.stopped.cancelled() => return "the proxy stops",
+            () = wishes.due() => {
+                wishes.grant(node, id);
+                continue;
+            }
             event = events.recv() => event,
         };
         match event {
             None => return "its link ended",
             Some(Event::Message(message)) => {
-                if let Err(reason) = obey(node, id, message) {
+                if let Err(reason) = wishes.hear(id, message) {
                     return reason;
                 }
             }
@@ -122,30 +130,63 @@ async fn converse(node: &Node, session: &Session, events: &mut Events, id: Worke
     }
 }
 
-/// What a worker announces in passing. Anything malformed ends the link (spec/network.md 10.1, 3: it ended the process).
-fn obey(node: &Node, id: WorkerId, message: Bytes) -> Result<(), &'static str> {
-    match peek_id(&message) {
-        Some(worker::EnabledDisabled::ID) => {
-            let message = worker::EnabledDisabled::from_boxed(message)
-                .map_err(|_| "a worker.enabledDisabled that does not parse")?;
-            let enabled = match message.disabled {
-                0 => true,
-                1 => false,
-                _ => return Err("a worker.enabledDisabled that is neither"),
-            };
+/// What a worker wants changed and has not got yet.
+///
+/// A change makes the board look at a whole line again, so that a worker gets few of them, and the last word counts.
+#[derive(Debug, Default)]
+struct Wishes {
+    enabled: Option<bool>,
+    coefficient: Option<Coefficient>,
+    granted: Option<Instant>,
+}
+
+// === impl Wishes ===
+
+impl Wishes {
+    /// Takes a message. Anything malformed ends the link (spec/network.md 10.1, 3: it ended the process).
+    fn hear(&mut self, id: WorkerId, message: Bytes) -> Result<(), &'static str> {
+        match peek_id(&message) {
+            Some(worker::EnabledDisabled::ID) => {
+                let message = worker::EnabledDisabled::from_boxed(message)
+                    .map_err(|_| "a worker.enabledDisabled that does not parse")?;
+                self.enabled = Some(match message.disabled {
+                    0 => true,
+                    1 => false,
+                    _ => return Err("a worker.enabledDisabled that is neither"),
+                });
+            }
+            Some(worker::NewCoefficient::ID) => {
+                let message = worker::NewCoefficient::from_boxed(message)
+                    .map_err(|_| "a worker.newCoefficient that does not parse")?;
+                let coefficient = coefficient(message.new_coefficient)
+                    .map_err(|_| "a coefficient that is not between 0 and 999999999")?;
+                self.coefficient = Some(coefficient);
+            }
+            // A newer worker may say things that we do not know.
+            _ => tracing::debug!(worker = %id, "a message of an unknown kind is ignored"),
+        }
+        Ok(())
+    }
+
+    /// When there is something to grant and enough time has passed; never, while there is nothing. Cancel-safe.
+    async fn due(&self) {
+        if self.enabled.is_none() && self.coefficient.is_none() {
+            return std::future::pending().await;
+        }
+        if let Some(granted) = self.granted {
+            sleep_until(granted + BETWEEN_CHANGES).await;
+        }
+    }
+
+    fn grant(&mut self, node: &Node, id: WorkerId) {
+        self.granted = Some(Instant::now());
+        if let Some(enabled) = self.enabled.take() {
             tracing::info!(worker = %id, enabled, "a worker changes");
             node.board.set_enabled(id, enabled);
         }
-        Some(worker::NewCoefficient::ID) => {
-            let message = worker::NewCoefficient::from_boxed(message)
-                .map_err(|_| "a worker.newCoefficient that does not parse")?;
-            let coefficient = coefficient(message.new_coefficient)
-                .map_err(|_| "a coefficient that is not between 0 and 999999999")?;
+        if let Some(coefficient) = self.coefficient.take() {
             tracing::info!(worker = %id, %coefficient, "a worker changes");
             node.board.set_coefficient(id, coefficient);
         }
-        // A newer worker may say things that we do not know.
-        _ => tracing::debug!(worker = %id, "a message of an unknown kind is ignored"),
     }
-    Ok(())
 }

@@ -13,7 +13,7 @@ fn vector() -> Vec<u8> {
 }
 
 async fn read_all(mut source: &[u8]) -> Result<Vec<Bytes>, Broken> {
-    let mut frames = FrameReader::default();
+    let mut frames = FrameReader::new(MAX_PAYLOAD);
     let mut payloads = Vec::new();
     loop {
         while let Some(payload) = frames.next()? {
@@ -37,7 +37,7 @@ async fn the_specification_s_frames_are_read() {
 async fn frames_may_arrive_cut_anywhere() {
     let bytes = vector();
     for cut in 0..=bytes.len() {
-        let mut frames = FrameReader::default();
+        let mut frames = FrameReader::new(MAX_PAYLOAD);
         let mut payloads = Vec::new();
         for mut part in [&bytes[..cut], &bytes[cut..]] {
             while frames.fill(&mut part).await.unwrap() > 0 {
@@ -81,7 +81,7 @@ async fn a_claimed_length_costs_no_memory() {
     let mut frame = u32::try_from(MAX_PAYLOAD).unwrap().to_le_bytes().to_vec();
     frame.extend_from_slice(&[0; 4 + 1000]);
     let mut source = frame.as_slice();
-    let mut frames = FrameReader::default();
+    let mut frames = FrameReader::new(MAX_PAYLOAD);
     while frames.fill(&mut source).await.unwrap() > 0 {
         assert!(frames.next().unwrap().is_none());
     }
@@ -113,4 +113,22 @@ async fn small_frames_share_a_buffer() {
     let payloads = read_all(&bytes).await.unwrap();
     let span = payloads[99].as_ptr() as usize - payloads[0].as_ptr() as usize;
     assert!(span < READ_CHUNK, "{span}");
+}
+
+#[tokio::test]
+async fn a_frame_above_what_this_link_takes_fails_at_its_header() {
+    let mut frames = FrameReader::new(1024);
+    let mut header: &[u8] = &hex::decode("0104000000000000").unwrap();
+    frames.fill(&mut header).await.unwrap();
+    let error = frames.next().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Broken::LargeFrame {
+                len: 1025,
+                largest: 1024
+            }
+        ),
+        "{error}"
+    );
 }

@@ -19,6 +19,8 @@ pub(crate) enum Broken {
     Write(#[source] std::io::Error),
     #[error(transparent)]
     FrameLength(#[from] FrameLengthError),
+    #[error("a frame of {len} bytes, where at most {largest} are taken")]
+    LargeFrame { len: usize, largest: usize },
     #[error("frame number {found} instead of {expected}")]
     Seqno { expected: i32, found: i32 },
     #[error("a frame is not a tcp.Packet: {0}")]

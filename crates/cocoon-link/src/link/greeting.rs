@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use cocoon_attest::Side;
 use cocoon_tl::{TlObject, frame::write_frame, tcp};
@@ -7,16 +5,17 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::Broken;
 use super::pending::random_id;
+use crate::LinkLimits;
 use crate::frame::FrameReader;
 
-/// The first frame of each direction (spec/network.md 1.4), within `deadline`. Afterwards both sides count from 1.
+/// The first frame of each direction (spec/network.md 1.4), within the limits. Afterwards both sides count from 1.
 pub(super) async fn greet(
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
     side: Side,
-    deadline: Duration,
+    limits: LinkLimits,
 ) -> Result<FrameReader, Broken> {
-    tokio::time::timeout(deadline, async {
-        let mut frames = FrameReader::default();
+    tokio::time::timeout(limits.connected, async {
+        let mut frames = FrameReader::new(limits.largest_frame);
         match side {
             Side::Dialler => {
                 let connect = tcp::Packet::Connect(tcp::Connect { id: random_id() });
@@ -41,7 +40,7 @@ pub(super) async fn greet(
         }
     })
     .await
-    .unwrap_or(Err(Broken::GreetingTimeout(deadline)))
+    .unwrap_or(Err(Broken::GreetingTimeout(limits.connected)))
 }
 
 async fn send(io: &mut (impl AsyncWrite + Unpin), packet: &tcp::Packet) -> Result<(), Broken> {

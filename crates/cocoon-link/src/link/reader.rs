@@ -11,7 +11,7 @@ use super::mailbox::{Mailbox, Pushed};
 use super::outbox::Outgoing;
 use super::pending::random_id;
 use super::{Broken, Core, Incoming};
-use crate::TimerOptions;
+use crate::LinkLimits;
 use crate::error::is_end;
 use crate::frame::FrameReader;
 use crate::session::Shared;
@@ -27,9 +27,9 @@ pub(super) async fn run(
     frames: FrameReader,
     core: Arc<Core>,
     side: Side,
-    timers: TimerOptions,
+    limits: LinkLimits,
 ) {
-    let mut reader = Reader::new(&core, frames, Silence::new(side, timers));
+    let mut reader = Reader::new(&core, frames, Silence::new(side, limits));
     if let Err(broken) = reader.run(&mut io).await {
         core.fail(broken);
     }
@@ -66,8 +66,12 @@ impl<'a> Reader<'a> {
     /// A reader of a link without tasks, with nothing read yet.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn bare(core: &'a Core) -> Self {
-        let silence = Silence::new(Side::Acceptor, TimerOptions::default());
-        Self::new(core, FrameReader::default(), silence)
+        let silence = Silence::new(Side::Acceptor, LinkLimits::default());
+        Self::new(
+            core,
+            FrameReader::new(LinkLimits::default().largest_frame),
+            silence,
+        )
     }
 
     /// Takes some bytes off the stream, as if they had just come.
@@ -202,10 +206,10 @@ async fn push<T>(core: &Core, mailbox: &Mailbox<T>, mut item: T, bytes: usize) -
 // === impl Silence ===
 
 impl Silence {
-    fn new(side: Side, timers: TimerOptions) -> Self {
+    fn new(side: Side, limits: LinkLimits) -> Self {
         let (ping, death) = match side {
-            Side::Dialler => (Some(timers.ping_after), timers.dialler_death),
-            Side::Acceptor => (None, timers.acceptor_death),
+            Side::Dialler => (Some(limits.ping_after), limits.dialler_death),
+            Side::Acceptor => (None, limits.acceptor_death),
         };
         Self {
             last_frame: Instant::now(),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Broken, Incoming, Link, QueryError};
 use crate::testing::{PIPE, Raw, addr, noise, pair, peer, soon};
-use crate::{Inbox, TimerOptions};
+use crate::{Inbox, LinkLimits};
 
 mod hostile;
 mod queries;
@@ -29,7 +29,7 @@ async fn the_greeting_is_as_specified() {
         peer(),
         addr(),
         Side::Dialler,
-        TimerOptions::default(),
+        LinkLimits::default(),
     )]);
     let mut connect = [0; 20];
     b.read_exact(&mut connect).await.unwrap();
@@ -37,7 +37,7 @@ async fn the_greeting_is_as_specified() {
 
     let (c, mut d) = tokio::io::duplex(PIPE);
     d.write_all(&connect).await.unwrap();
-    let (acceptor, _inbox) = Link::establish(c, peer(), addr(), Side::Acceptor, TimerOptions::default())
+    let (acceptor, _inbox) = Link::establish(c, peer(), addr(), Side::Acceptor, LinkLimits::default())
         .await
         .unwrap();
     let mut connected = [0; 20];
@@ -248,7 +248,7 @@ async fn what_is_queued_together_shares_a_write_and_one_alone_leaves_at_once() {
             peer(),
             addr(),
             Side::Dialler,
-            TimerOptions::default()
+            LinkLimits::default()
         ),
         crate::testing::establish(b, Side::Acceptor)
     );
@@ -276,7 +276,7 @@ async fn establishing_with_a_silent_peer_ends_in_time() {
     for side in [Side::Dialler, Side::Acceptor] {
         let (a, _b) = tokio::io::duplex(PIPE);
         let start = Instant::now();
-        let error = Link::establish(a, peer(), addr(), side, TimerOptions::default())
+        let error = Link::establish(a, peer(), addr(), side, LinkLimits::default())
             .await
             .unwrap_err();
         assert!(matches!(error, Broken::GreetingTimeout(_)), "{error}");
@@ -310,13 +310,13 @@ fn nothing_that_is_printed_shows_content() {
 #[tokio::test(start_paused = true)]
 async fn a_link_ends_when_the_evidence_behind_it_does() {
     let (a, b) = tokio::io::duplex(4096);
-    let timers = TimerOptions {
+    let limits = LinkLimits {
         longest_life: Duration::from_secs(3600),
-        ..TimerOptions::default()
+        ..LinkLimits::default()
     };
     let started = tokio::time::Instant::now();
     let (ours, theirs) = tokio::join!(
-        Link::establish(a, peer(), addr(), Side::Dialler, timers),
+        Link::establish(a, peer(), addr(), Side::Dialler, limits),
         crate::testing::establish(b, Side::Acceptor)
     );
     let (link, _inbox) = ours.unwrap();

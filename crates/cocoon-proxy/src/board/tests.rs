@@ -1,10 +1,17 @@
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use cocoon_matching::{Obstacle, Offer, WorkerId};
 use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Tier, TierPolicy};
 use tokio::time::timeout;
 
-use super::{Ask, Board, NoPlace, Slot};
+use super::{Ask, Asker, Board, NoPlace, Slot};
 
 fn offer(capacity: u32) -> Offer {
     Offer {
@@ -17,8 +24,11 @@ fn offer(capacity: u32) -> Offer {
     }
 }
 
+/// Every request in these tests comes from a client of its own, unless a test says otherwise.
 fn ask() -> Ask {
+    static CLIENTS: AtomicU64 = AtomicU64::new(1);
     Ask {
+        asker: Asker(CLIENTS.fetch_add(1, Ordering::Relaxed)),
         model: ModelName::new("m").unwrap(),
         endpoint: Endpoint::ChatCompletions,
         tier: TierPolicy::at_least(Tier::Simulated),
@@ -240,4 +250,32 @@ async fn a_storm_of_requests_that_come_and_give_up_leaks_no_place() {
     }
     while storm.join_next().await.is_some() {}
     assert_eq!((running(&board), board.waiting()), (0, 0));
+}
+
+#[tokio::test]
+async fn one_client_cannot_fill_a_line() {
+    let board = Board::new(8);
+    board.add(offer(1), 1);
+    let held = board.place(&ask(), &[]).await.unwrap();
+    let greedy = ask();
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        waiting.push(in_line(&board, greedy.clone()).await);
+    }
+    let full = board.place(&greedy, &[]).await.unwrap_err();
+    assert!(matches!(full, NoPlace::LineFull(4)));
+    // Others find room still, and what leaves the line counts no more.
+    waiting.push(in_line(&board, ask()).await);
+    waiting.push(in_line(&board, ask()).await);
+    drop(waiting);
+    timeout(Duration::from_secs(5), async {
+        while board.waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    let again = in_line(&board, greedy).await;
+    drop(held);
+    outcome(again).await.unwrap();
 }

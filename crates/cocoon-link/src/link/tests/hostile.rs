@@ -8,7 +8,7 @@ use cocoon_tl::tcp;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use crate::TimerOptions;
+use crate::LinkLimits;
 use crate::link::Link;
 use crate::testing::{PIPE, Raw, addr, noise, pair, peer};
 
@@ -91,7 +91,7 @@ async fn a_wrong_first_packet_is_no_greeting() {
     ] {
         let (a, mut b) = tokio::io::duplex(PIPE);
         b.write_all(&frame(0, payload)).await.unwrap();
-        let error = Link::establish(a, peer(), addr(), side, TimerOptions::default())
+        let error = Link::establish(a, peer(), addr(), side, LinkLimits::default())
             .await
             .unwrap_err();
         assert!(
