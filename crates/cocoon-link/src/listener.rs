@@ -91,7 +91,8 @@ impl Listener {
                     return link;
                 }
             } else {
-                // The task ends only with this listener, or with the runtime.
+                // The task ends only with this listener, with the runtime, or by a defect.
+                tracing::error!("the listener's task is gone: no more links on this port");
                 std::future::pending::<()>().await;
             }
         }

@@ -136,10 +136,10 @@ async fn many_tasks_on_many_threads_share_a_link() {
     let ((session, _events), (_other, other_events)) = sessions().await;
     let server = JoinSet::from_iter([echo(other_events)]);
     let mut tasks = JoinSet::new();
-    for seed in 0..32 {
+    for seed in 0..16 {
         let session = session.clone();
         tasks.spawn(async move {
-            for round in 0..20 {
+            for round in 0..10 {
                 let body: Bytes = noise(
                     1 + (seed * 7919 + round * 104_729) % 50_000,
                     (seed * 100 + round) as u64,
@@ -152,4 +152,106 @@ async fn many_tasks_on_many_threads_share_a_link() {
         result.unwrap();
     }
     drop(server);
+}
+
+/// Both sides end streams at any moment, on several threads: messages that cross an ending are late, never a breach.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn endings_that_cross_on_many_threads_harm_no_link() {
+    let ((session, _events), (other, mut other_events)) = sessions().await;
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        let mut tasks = JoinSet::new();
+        while let Some(event) = other_events.recv().await {
+            if let crate::Event::Request(serving) = event {
+                tasks.spawn(unsteady_server(serving));
+            }
+        }
+        while let Some(result) = tasks.join_next().await {
+            result.unwrap();
+        }
+    });
+    let mut tasks = JoinSet::new();
+    for _ in 0..16 {
+        let session = session.clone();
+        tasks.spawn(async move {
+            for _ in 0..20 {
+                unsteady_asker(&session).await;
+            }
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
+    assert!(!session.link().is_closed(), "{}", session.link().closed().await);
+    // The last endings are still on their way.
+    for _ in 0..500 {
+        if other.open_streams() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((session.open_streams(), other.open_streams()), (0, 0));
+}
+
+async fn unsteady_server(mut serving: crate::Serving) {
+    let pieces = fastrand::usize(..12);
+    for _ in 0..pieces {
+        match serving.body.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(_) => return,
+        }
+    }
+    if fastrand::bool() && serving.answer.head(super::answer_head()).await.is_ok() {
+        for _ in 0..fastrand::usize(..12) {
+            if serving
+                .answer
+                .part(noise(fastrand::usize(..40_000), 0))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+    // Whether it still arrives does not matter here.
+    let _gone = match fastrand::u8(..3) {
+        0 => serving.answer.end(super::answer_end()).await,
+        1 => {
+            let busy = cocoon_types::Refusal::new(cocoon_types::Fault::Busy, "busy");
+            serving.answer.refuse(busy).await
+        }
+        _ => Ok(drop(serving)),
+    };
+}
+
+async fn unsteady_asker(session: &Session) {
+    let size = fastrand::usize(..400_000);
+    let (mut sender, mut answer) = session.open(head(size)).await.unwrap().split();
+    let send = async {
+        let gives_up = fastrand::u8(..4) == 0;
+        let mut rest = noise(size, 1);
+        loop {
+            let piece = rest.split_to(rest.len().min(1 + fastrand::usize(..70_000)));
+            let last = rest.is_empty();
+            if sender.send(piece, last).await.is_err() || last {
+                return;
+            }
+            if gives_up && fastrand::bool() {
+                drop(sender);
+                return;
+            }
+        }
+    };
+    let receive = async {
+        let patience = fastrand::usize(..20);
+        for _ in 0..patience {
+            match answer.next().await {
+                Ok(AnswerEvent::Part(_)) => {}
+                Ok(AnswerEvent::End(_)) | Err(_) => break,
+            }
+        }
+        drop(answer);
+    };
+    tokio::join!(send, receive);
 }
