@@ -116,6 +116,9 @@ fn hostile_schemas_end() {
         json!({"type": "string", "minLength": 100_000_000}),
         json!({"type": "string", "pattern": "((a{1,1000}){1,1000}){1,1000}"}),
         json!({"type": "string", "pattern": "(a|b)*a(a|b){30}"}),
+        json!({"type": "string", "pattern": "(a|b)*a(a|b){30}", "maxLength": 1000}),
+        json!({"allOf": [{"pattern": "^(a|b)*a(a|b){30}$"}, {"pattern": "^(a|b)*b(a|b){29}$"}], "type": "string"}),
+        json!({"type": "integer", "minimum": -1_000_000_007_i64, "maximum": 999_999_937_i64, "multipleOf": 997}),
         json!({"type": "number", "allOf": [{"multipleOf": 0.31}, {"multipleOf": 29}]}),
         json!({"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}, {}]}, "b": {"$ref": "#/$defs/a"}}}),
     ] {

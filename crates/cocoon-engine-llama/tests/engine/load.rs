@@ -37,6 +37,34 @@ async fn many_at_once_get_the_answers_they_would_get_alone() {
     }
 }
 
+/// Several answers to one long prompt: it is computed once and its memory copied from slot to slot.
+#[tokio::test]
+async fn copied_beginnings_answer_as_computed_ones_do() {
+    let Some(engine) = Engine::start(&[]).await else {
+        return;
+    };
+    let question = format!("{}\n{FRANCE}", "Some words to begin with. ".repeat(60));
+    let body = |n: u32| ask(&question, json!({"n": n, "max_tokens": 12}));
+    let four = engine.chat(body(4)).await;
+    let (prompt, cached) = (
+        four["usage"]["prompt_tokens"].as_u64().unwrap(),
+        four["usage"]["prompt_tokens_details"]["cached_tokens"]
+            .as_u64()
+            .unwrap(),
+    );
+    assert!(prompt > 300 && cached == 0, "{four}");
+    for choice in 0..4 {
+        assert_eq!(four["choices"][choice]["message"], four["choices"][0]["message"]);
+    }
+    let text = four["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(text.contains("Paris"), "{text}");
+    // Another caller with the same beginning finds it, in whichever slot.
+    let other = ask(&format!("{question} Say it twice."), json!({"max_tokens": 2}));
+    let other = engine.chat(other).await;
+    let found = &other["usage"]["prompt_tokens_details"]["cached_tokens"];
+    assert!(found.as_u64().unwrap() > 300, "{other}");
+}
+
 #[tokio::test]
 async fn who_hangs_up_frees_the_engine_at_once() {
     let Some(engine) = Engine::start(&["--parallel", "1"]).await else {
