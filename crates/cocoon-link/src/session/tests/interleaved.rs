@@ -221,7 +221,10 @@ async fn unsteady_server(mut serving: crate::Serving) {
             let busy = cocoon_types::Refusal::new(cocoon_types::Fault::Busy, "busy");
             serving.answer.refuse(busy).await
         }
-        _ => Ok(drop(serving)),
+        _ => {
+            drop(serving);
+            Ok(())
+        }
     };
 }
 
