@@ -25,6 +25,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cocoon", Layer::Binary),
     ("cocoon-attest", Layer::Pure),
     ("cocoon-client", Layer::Role),
+    ("cocoon-contracts", Layer::Pure),
     ("cocoon-engine", Layer::Transport),
     ("cocoon-engine-llama", Layer::Binary),
     ("cocoon-link", Layer::Transport),
@@ -67,6 +68,12 @@ const IMPURE: &[&str] = &[
     "tower-http",
     "ureq",
     "uuid",
+];
+
+/// Edges that are forgiven, and what for.
+const FORGIVEN: &[(&str, &str)] = &[
+    // Cells come from tycho-types; keys of its hash tables are random, which nothing that it returns depends on.
+    ("ahash", "getrandom"),
 ];
 
 /// Run only while something is built; the lock file does not tell them from what is linked.
@@ -269,7 +276,8 @@ fn pure_crates_reach_nothing_impure() {
             if IMPURE.contains(&last) {
                 writeln!(wrong, "{name} -> {}", path.join(" -> ")).unwrap();
             }
-            for next in edges.get(last).into_iter().flatten() {
+            let onward = edges.get(last).into_iter().flatten();
+            for next in onward.filter(|next| !FORGIVEN.contains(&(last, next.as_str()))) {
                 paths.push(path.iter().copied().chain([next.as_str()]).collect());
             }
         }
