@@ -1,0 +1,136 @@
+//! Looking at the ledger. Reads see blocks that are on disk, never half of one.
+
+use cocoon_types::Address;
+use tycho_types::{
+    boc::{Boc, BocRepr},
+    cell::{Cell, HashBytes},
+    models::{ShardAccount, StdAddr},
+};
+
+use super::{Ledger, LedgerError, empty_state, key, sha256, store::StoreError};
+use crate::chain::{Account, At, ChainError, Transaction, TxId, account_from_state};
+
+/// Transactions that one call returns at most; each is a few kilobytes.
+pub(crate) const MAX_TRANSACTIONS: usize = 256;
+
+/// A transaction as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    pub(crate) cell: Cell,
+    #[expect(dead_code, reason = "for the HTTP surface, which comes next")]
+    pub(crate) block: u32,
+}
+
+impl Ledger {
+    /// An account's state.
+    ///
+    /// # Errors
+    /// [`ChainError::NotFound`] for a block that is not there yet.
+    pub fn account(&mut self, address: Address, at: At) -> Result<Account, ChainError> {
+        let block = self.resolve(at)?;
+        let state = self.shard_account(address, at)?;
+        Ok(account_from_state(&state, block)?)
+    }
+
+    /// An account's transactions, as [`Chain::transactions`](crate::Chain::transactions); at most 256 of them.
+    ///
+    /// # Errors
+    /// [`ChainError::NotFound`] where `newest` is not a transaction of the account.
+    pub fn transactions(
+        &self,
+        address: Address,
+        newest: TxId,
+        until_lt: u64,
+        limit: usize,
+    ) -> Result<Vec<Transaction>, ChainError> {
+        let rows = self.logged(address, newest.lt, until_lt, limit)?;
+        let transactions = rows.iter().map(|row| Ok(Transaction::from_cell(&row.cell)?));
+        let transactions: Vec<_> = transactions.collect::<Result<_, ChainError>>()?;
+        if newest.lt > until_lt && transactions.first().map(|first| first.id) != Some(newest) {
+            return Err(ChainError::NotFound(format!(
+                "transaction {newest:?} of {address}"
+            )));
+        }
+        Ok(transactions)
+    }
+
+    pub(crate) fn logged(
+        &self,
+        address: Address,
+        newest: u64,
+        until: u64,
+        limit: usize,
+    ) -> Result<Vec<Logged>, ChainError> {
+        let most = i64::MAX.cast_unsigned();
+        let rows = self
+            .store
+            .transactions(
+                &key(&std(address)),
+                newest.min(most),
+                until.min(most),
+                limit.min(MAX_TRANSACTIONS),
+            )
+            .map_err(LedgerError::Store)?;
+        logged(rows)
+    }
+
+    #[expect(dead_code, reason = "for the HTTP surface, which comes next")]
+    pub(crate) fn logged_in_block(&self, seqno: u32, limit: usize) -> Result<Vec<Logged>, ChainError> {
+        let rows = self.store.block_transactions(seqno, limit);
+        logged(rows.map_err(LedgerError::Store)?)
+    }
+
+    pub(crate) fn shard_account(&mut self, address: Address, at: At) -> Result<ShardAccount, ChainError> {
+        let block = self.resolve(at)?;
+        let state = if block == self.head.seqno {
+            self.state(&std(address))
+        } else {
+            self.stored_state(&std(address), block)
+        };
+        Ok(state?)
+    }
+
+    /// The identity of a block: the running hash at it and its number.
+    #[expect(dead_code, reason = "for the HTTP surface, which comes next")]
+    pub(crate) fn block_hash(&self, seqno: u32) -> Result<[u8; 32], ChainError> {
+        let running = self.store.hash_at(seqno).map_err(LedgerError::Store)?;
+        Ok(sha256(&[
+            b"cocoon ledger block",
+            &running.unwrap_or_default(),
+            &seqno.to_be_bytes(),
+        ]))
+    }
+
+    pub(crate) fn resolve(&self, at: At) -> Result<u32, ChainError> {
+        match at {
+            At::Latest => Ok(self.head.seqno),
+            At::Block(seqno) if seqno <= self.head.seqno => Ok(seqno),
+            At::Block(seqno) => Err(ChainError::NotFound(format!("block {seqno}"))),
+        }
+    }
+
+    pub(super) fn stored_state(&self, address: &StdAddr, block: u32) -> Result<ShardAccount, LedgerError> {
+        match self.store.state(&key(address), block)? {
+            None => Ok(empty_state()?),
+            Some(boc) => {
+                Ok(BocRepr::decode(boc).map_err(|_| StoreError::Damaged("the state of an account"))?)
+            }
+        }
+    }
+}
+
+fn logged(rows: Vec<super::store::LogRow>) -> Result<Vec<Logged>, ChainError> {
+    let mut logged = Vec::with_capacity(rows.len());
+    for row in rows {
+        let cell = Boc::decode(&row.boc).map_err(|_| StoreError::Damaged("a transaction"));
+        logged.push(Logged {
+            cell: cell.map_err(LedgerError::Store)?,
+            block: row.block,
+        });
+    }
+    Ok(logged)
+}
+
+pub(super) fn std(address: Address) -> StdAddr {
+    StdAddr::new(0, HashBytes(*address.as_bytes()))
+}

@@ -1,0 +1,280 @@
+//! The ledger on disk: SQLite, one transaction a block, flushed before the block counts.
+//!
+//! Old transactions and old states live here only; memory holds the newest states of recently used accounts. A ledger
+//! without a directory keeps the same tables in memory and therefore grows with every transaction: it is for tests.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Version of the tables. WHEN CHANGING: migrate in [`Store::open`], never reinterpret.
+const SCHEMA: i64 = 1;
+/// Statements that stay compiled; there are about a dozen.
+const STATEMENTS: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    db: Connection,
+}
+
+/// Why the ledger's disk does not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("another process has this ledger open")]
+    Locked,
+    /// Written by a later version.
+    #[error("the ledger has schema {found}, this program knows {SCHEMA}")]
+    Schema {
+        /// What is there.
+        found: i64,
+    },
+    /// The database failed.
+    #[error("the ledger's database failed")]
+    Database(#[source] rusqlite::Error),
+    /// What was read is not what was written.
+    #[error("the ledger's database is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+/// A row of the log.
+#[derive(Debug)]
+pub(crate) struct LogRow {
+    pub(crate) block: u32,
+    pub(crate) boc: Vec<u8>,
+}
+
+/// What is known of a block apart from its transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeadRow {
+    pub(crate) seqno: u32,
+    pub(crate) time: u32,
+    /// Below which every used logical time lies.
+    pub(crate) lt: u64,
+    /// Running hash over all blocks that held transactions.
+    pub(crate) hash: [u8; 32],
+    /// Seconds by which the chain's clock was warped.
+    pub(crate) warped: u64,
+    /// NanoTON that the faucet has given.
+    pub(crate) minted: u64,
+    pub(crate) is_test: bool,
+}
+
+// === impl Store ===
+
+impl Store {
+    pub(crate) fn open(dir: Option<&Path>) -> Result<Self, StoreError> {
+        let db = match dir {
+            None => Connection::open_in_memory()?,
+            Some(dir) => Connection::open(dir.join("ledger.sqlite"))?,
+        };
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        // One writer for the life of the process; the flush is the block's.
+        db.execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA temp_store = MEMORY;",
+        )?;
+        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        match found {
+            SCHEMA => {}
+            0 => create(&db)?,
+            _ => return Err(StoreError::Schema { found }),
+        }
+        // Takes the lock now, also where nothing had to be created.
+        db.execute_batch("BEGIN IMMEDIATE; COMMIT;")?;
+        Ok(Self { db })
+    }
+
+    pub(crate) fn begin(&self) -> Result<(), StoreError> {
+        Ok(self.db.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    pub(crate) fn commit(&self) -> Result<(), StoreError> {
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+
+    pub(crate) fn rollback(&self) {
+        // Fails only where no transaction is open, and then there is nothing to undo.
+        let _ = self.db.execute_batch("ROLLBACK");
+    }
+
+    pub(crate) fn head(&self) -> Result<Option<HeadRow>, StoreError> {
+        let row = self
+            .db
+            .prepare_cached("SELECT seqno, time, lt, hash, warped, minted, is_test FROM head")?
+            .query_row([], |row| {
+                Ok(HeadRow {
+                    seqno: row.get(0)?,
+                    time: row.get(1)?,
+                    lt: row.get(2)?,
+                    hash: row.get(3)?,
+                    warped: row.get(4)?,
+                    minted: row.get(5)?,
+                    is_test: row.get(6)?,
+                })
+            })
+            .optional()?;
+        Ok(row)
+    }
+
+    pub(crate) fn put_head(&self, head: &HeadRow) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO head VALUES (0, ?, ?, ?, ?, ?, ?, ?)")?
+            .execute(params![
+                head.seqno,
+                head.time,
+                head.lt,
+                head.hash,
+                head.warped,
+                head.minted,
+                head.is_test
+            ])?;
+        Ok(())
+    }
+
+    /// Remembers a block that held transactions: their logical times are from `first_lt` to below the head's.
+    pub(crate) fn put_block(&self, head: &HeadRow, first_lt: u64) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)")?
+            .execute(params![head.seqno, head.time, first_lt, head.lt, head.hash])?;
+        Ok(())
+    }
+
+    /// The running hash after a block.
+    pub(crate) fn hash_at(&self, seqno: u32) -> Result<Option<[u8; 32]>, StoreError> {
+        Ok(self
+            .db
+            .prepare_cached("SELECT hash FROM blocks WHERE seqno <= ? ORDER BY seqno DESC LIMIT 1")?
+            .query_row([seqno], |row| row.get(0))
+            .optional()?)
+    }
+
+    pub(crate) fn put_transaction(
+        &self,
+        lt: u64,
+        account: &[u8; 33],
+        block: u32,
+        boc: &[u8],
+    ) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT INTO transactions VALUES (?, ?, ?, ?)")?
+            .execute(params![lt, account, block, boc])?;
+        Ok(())
+    }
+
+    /// Newest first, logical times from `newest` down to above `until`.
+    pub(crate) fn transactions(
+        &self,
+        account: &[u8; 33],
+        newest: u64,
+        until: u64,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.rows(
+            "SELECT block, boc FROM transactions WHERE account = ? AND lt <= ? AND lt > ? ORDER BY lt DESC LIMIT ?",
+            params![account, newest, until, limit],
+        )
+    }
+
+    /// The transactions of one block, in order.
+    pub(crate) fn block_transactions(&self, seqno: u32, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+        self.rows(
+            "SELECT t.block, t.boc FROM transactions t JOIN blocks b ON t.lt >= b.first_lt AND t.lt < b.end_lt
+             WHERE b.seqno = ? ORDER BY t.lt LIMIT ?",
+            params![seqno, limit],
+        )
+    }
+
+    fn rows(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<LogRow>, StoreError> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| {
+            Ok(LogRow {
+                block: row.get(0)?,
+                boc: row.get(1)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn put_state(&self, account: &[u8; 33], block: u32, boc: &[u8]) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO states VALUES (?, ?, ?)")?
+            .execute(params![account, block, boc])?;
+        Ok(())
+    }
+
+    /// The account's state after a block.
+    pub(crate) fn state(&self, account: &[u8; 33], block: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self
+            .db
+            .prepare_cached(
+                "SELECT boc FROM states WHERE account = ? AND block <= ? ORDER BY block DESC LIMIT 1",
+            )?
+            .query_row(params![account, block], |row| row.get(0))
+            .optional()?)
+    }
+
+    pub(crate) fn push_message(&self, lt: u64, boc: &[u8]) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT INTO queue VALUES (?, ?)")?
+            .execute(params![lt, boc])?;
+        Ok(())
+    }
+
+    pub(crate) fn drop_messages(&self, up_to: u64) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("DELETE FROM queue WHERE lt <= ?")?
+            .execute([up_to])?;
+        Ok(())
+    }
+
+    /// Messages that wait for execution, oldest first.
+    pub(crate) fn messages(&self, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT lt, boc FROM queue WHERE lt > ? ORDER BY lt LIMIT ?")?;
+        let rows = statement.query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn waiting(&self, after: u64) -> Result<u64, StoreError> {
+        Ok(self
+            .db
+            .prepare_cached("SELECT COUNT(*) FROM queue WHERE lt > ?")?
+            .query_row([after], |row| row.get(0))?)
+    }
+}
+
+/// `lt` is unique in the whole ledger, so it names a transaction and orders the log.
+fn create(db: &Connection) -> Result<(), StoreError> {
+    db.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+         CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), seqno INTEGER NOT NULL, time INTEGER NOT NULL,
+             lt INTEGER NOT NULL, hash BLOB NOT NULL, warped INTEGER NOT NULL, minted INTEGER NOT NULL,
+             is_test INTEGER NOT NULL) STRICT;
+         CREATE TABLE blocks (seqno INTEGER PRIMARY KEY, time INTEGER NOT NULL, first_lt INTEGER NOT NULL,
+             end_lt INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+         CREATE TABLE transactions (lt INTEGER PRIMARY KEY, account BLOB NOT NULL, block INTEGER NOT NULL,
+             boc BLOB NOT NULL) STRICT;
+         CREATE INDEX transactions_of ON transactions (account, lt);
+         CREATE TABLE states (account BLOB NOT NULL, block INTEGER NOT NULL, boc BLOB NOT NULL,
+             PRIMARY KEY (account, block)) STRICT, WITHOUT ROWID;
+         CREATE TABLE queue (lt INTEGER PRIMARY KEY, boc BLOB NOT NULL) STRICT;
+         PRAGMA user_version = {SCHEMA};
+         COMMIT;"
+    ))?;
+    Ok(())
+}
+
+// === impl StoreError ===
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Locked,
+            _ => Self::Database(error),
+        }
+    }
+}

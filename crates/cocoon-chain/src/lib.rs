@@ -1,0 +1,18 @@
+//! The chain as nodes see it: one trait, the embedded ledger behind it, and what nodes build on the trait.
+//!
+//! * [`Chain`] is all that a node may ask: an account's state, its transactions, sending an external message, the head.
+//! * [`Ledger`] is a whole TON chain in one process: a real virtual machine, real contracts, real gas and storage fees,
+//!   kept in SQLite. [`LedgerChain`] is the trait on it.
+//!
+//! Nodes know nothing of which chain it is. Nothing here knows the contracts' meaning; that is `cocoon-contracts`.
+//! Facts: spec/ton.md sections 1, 7, 8, 11 and 12.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod ledger;
+
+pub use chain::{Account, At, Chain, ChainError, Head, Message, Status, Transaction, TxId};
+pub use ledger::{
+    Block, Faults, GetMethodError, GetMethodOutput, Ledger, LedgerChain, LedgerError, LedgerOptions,
+    StackItem, StoreError, SubmitError,
+};
