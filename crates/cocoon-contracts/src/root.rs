@@ -7,7 +7,7 @@ use std::{
 
 use cocoon_types::Address;
 
-use crate::{Cell, CellError, Params, reader::Reader, writer::Writer};
+use crate::{Cell, CellError, Params, StateInit, code, reader::Reader, writer::Writer};
 
 mod lists;
 mod message;
@@ -88,6 +88,14 @@ impl RootConfig {
             None => writer,
         }
         .finish()
+    }
+
+    /// What deploys a network with our root contract.
+    pub fn state_init(&self) -> StateInit {
+        StateInit {
+            code: code::root(),
+            data: self.to_cell(),
+        }
     }
 }
 

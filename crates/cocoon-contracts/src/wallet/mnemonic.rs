@@ -24,7 +24,7 @@ pub enum MnemonicError {
     /// Mistyped, in another order, for another kind of wallet, or with a password.
     #[error("the words do not belong together: one is mistyped or out of order, or they need a password")]
     Checksum,
-    /// The source of randomness repeats itself.
+    /// The source of randomness repeats itself or writes nothing.
     #[error("the source of randomness is broken")]
     Randomness,
 }
@@ -34,8 +34,8 @@ pub(crate) const WORDS: usize = 24;
 /// Bytes of randomness for one try: 24 times 11 bits.
 pub const RANDOM_BYTES: usize = 33;
 
-/// Each try succeeds once in 256; this many failures mean that the randomness is none.
-const MAX_TRIES: usize = 20_000;
+/// Each try succeeds once in 256, so that as many fail once in 10^13 times.
+const MAX_TRIES: usize = 8192;
 
 /// 2048 words in order (BIP-39's English list, which TON wallets share).
 static LIST: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("words.txt").lines().collect());
@@ -53,7 +53,11 @@ impl Mnemonic {
     pub fn generate(mut fill: impl FnMut(&mut [u8; RANDOM_BYTES])) -> Result<Self, MnemonicError> {
         let mut random = Zeroizing::new([0; RANDOM_BYTES]);
         for _ in 0..MAX_TRIES {
+            let before = random.clone();
             fill(&mut random);
+            if *random == *before {
+                return Err(MnemonicError::Randomness);
+            }
             let words = Self(words_of(&random));
             if words.is_basic() {
                 return Ok(words);

@@ -1,5 +1,9 @@
 //! Cells against the vectors of spec/ton.md 13, against themselves, and against mischief.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod codes;
+mod lists;
+mod malformed;
 mod setup;
 mod vectors;
+mod wallets;
