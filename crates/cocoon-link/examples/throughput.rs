@@ -58,6 +58,7 @@ async fn answer(serving: Serving, parts: usize, part: Bytes) -> Result<(), Failu
             status: 200,
             content_type: "text/event-stream".into(),
             tier: Tier::Simulated,
+            coefficient: Coefficient::ONE,
         })
         .await?;
     for _ in 0..parts {

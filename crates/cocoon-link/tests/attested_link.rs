@@ -81,6 +81,7 @@ async fn echo(mut events: Events) {
                 status: 200,
                 content_type: "application/octet-stream".into(),
                 tier: Tier::Simulated,
+                coefficient: Coefficient::ONE,
             };
             answer.head(head).await.unwrap();
             while let Some(piece) = body.next().await.unwrap() {

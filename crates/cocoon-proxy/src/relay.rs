@@ -16,7 +16,7 @@ use cocoon_link::{
     RequestHead, Serving,
 };
 use cocoon_matching::{Choice, Obstacle, WorkerId};
-use cocoon_types::{Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
+use cocoon_types::{Coefficient, Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::{Ask, Asker, NoPlace};
@@ -51,8 +51,8 @@ struct Job<'a> {
     kept: Kept,
     started: Instant,
     deadline: Instant,
-    /// The head of the answer has gone out: from here on no other worker can be tried.
-    answered: bool,
+    /// The price that the client was told, with the head of the answer. From then on no other worker can be tried.
+    agreed: Option<Coefficient>,
 }
 
 /// Serves one request of a client, to its end.
@@ -122,7 +122,7 @@ async fn relay(
         kept: Kept::default(),
         started,
         deadline: started + head.timeout.min(node.limits.max_timeout),
-        answered: false,
+        agreed: None,
     };
     let (end, slot) = match job.run().await {
         Ok(served) => served,
@@ -130,7 +130,8 @@ async fn relay(
     };
     let worker = slot.peer().session.link().peer();
     let usage = bounds::sane(end.usage, head, slot.worker(), &node.metrics);
-    match reservation.settle(worker, slot.choice().coefficient, usage).await {
+    let agreed = job.agreed.unwrap_or(slot.choice().coefficient);
+    match reservation.settle(worker, agreed, usage).await {
         Ok(()) => Outcome::Served(AnswerEnd { usage, ..end }),
         Err(refusal) => Outcome::Refused(refusal),
     }
@@ -178,10 +179,10 @@ impl Job<'_> {
                 Err(_) => return Err(self.timeout()),
             };
             tracing::debug!(
-                request = %self.head.request_id, worker = %slot.worker(), fault = %refusal.fault, answered = self.answered,
+                request = %self.head.request_id, worker = %slot.worker(), fault = %refusal.fault, answered = self.agreed.is_some(),
                 "a worker did not serve a request"
             );
-            if self.answered || !self.kept.is_whole() || !may_try_elsewhere(refusal.fault) {
+            if self.agreed.is_some() || !self.kept.is_whole() || !may_try_elsewhere(refusal.fault) {
                 return Err(Outcome::Refused(refusal));
             }
             if refusal.fault == Fault::Busy {
@@ -259,7 +260,7 @@ impl Job<'_> {
             &self.ask,
             choice,
             &self.kept,
-            &mut self.answered
+            &mut self.agreed
         ));
         let mut uploaded = false;
         loop {
@@ -292,7 +293,7 @@ async fn download(
     ask: &Ask,
     choice: &Choice,
     kept: &Kept,
-    answered: &mut bool,
+    agreed: &mut Option<Coefficient>,
 ) -> Result<AnswerEnd, Outcome> {
     let head = tokio::select! {
         biased;
@@ -304,8 +305,12 @@ async fn download(
         let message = format!("the worker answered at tier {tier}, which was not asked for");
         return Err(Outcome::Refused(Refusal::new(Fault::TierUnavailable, message)));
     }
+    if head.coefficient > choice.coefficient {
+        let message = "the worker asks for more than it offered";
+        return Err(Outcome::Refused(Refusal::new(Fault::ProtocolViolation, message)));
+    }
     kept.forget();
-    *answered = true;
+    *agreed = Some(head.coefficient);
     let gone = |_| Outcome::Gone;
     answer.head(AnswerHead { tier, ..head }).await.map_err(gone)?;
     loop {

@@ -78,14 +78,16 @@ scheme! {
         stream: i64,
     }
 
-    /// `cocoon.answer stream:long status:int content_type:string tier:int = cocoon.Message;`
+    /// `cocoon.answer stream:long status:int content_type:string tier:int coefficient:int = cocoon.Message;`
     ///
-    /// Answerer: the answer begins. `status` is the HTTP status; `tier` the tier that answered, as `Tier::wire_code`.
-    Answer = 0x2e0e_b0bd {
+    /// Answerer: the answer begins. `status` is the HTTP status; `tier` the tier that answered, as `Tier::wire_code`;
+    /// `coefficient` the price that will be charged, in per mille of the base price.
+    Answer = 0xac42_707d {
         stream: i64,
         status: i32,
         content_type: TlString,
         tier: i32,
+        coefficient: i32,
     }
 
     /// `cocoon.part stream:long data:bytes = cocoon.Message;`

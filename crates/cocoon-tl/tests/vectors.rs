@@ -332,9 +332,10 @@ fn protocol_3() {
                 status: 200,
                 content_type: "t".into(),
                 tier: 3,
+                coefficient: 1000,
             }
             .into(),
-            "bdb00e2e 0100000000000000 c8000000 01740000 03000000",
+            "7d7042ac 0100000000000000 c8000000 01740000 03000000 e8030000",
         ),
         (
             v3::Part { stream: 1, data }.into(),

@@ -30,6 +30,10 @@ pub enum Fault {
     TierUnavailable,
     /// Workers for the model exist, none within the price limit.
     PriceTooLow,
+    /// The client's account, or the budget of its API key, does not cover what the request may cost.
+    PaymentRequired,
+    /// Nothing more can be secured on the chain just now: it stalls or cannot be reached.
+    PaymentsUnavailable,
     /// All workers are busy and the waiting line is full.
     Busy,
     /// No proxy is reachable, or the proxy has no worker for the model just now.
@@ -143,6 +147,21 @@ impl Fault {
             "protocol_violation",
         ),
         (Self::Draining, 21, 503, "server_error", "shutting_down"),
+        (
+            Self::PaymentRequired,
+            23,
+            402,
+            "billing_error",
+            "insufficient_balance",
+        ),
+        (
+            Self::PaymentsUnavailable,
+            24,
+            503,
+            "server_error",
+            "payments_unavailable",
+        ),
+        // The last row stands for a fault without one.
         (Self::Internal, 22, 500, "server_error", "internal_error"),
     ];
 

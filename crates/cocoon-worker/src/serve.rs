@@ -161,6 +161,7 @@ async fn relay(
         status: engine_answer.status,
         content_type: engine_answer.content_type.to_owned(),
         tier,
+        coefficient: shop.coefficient,
     });
     let mut body = engine_answer.body;
     if !is_success {

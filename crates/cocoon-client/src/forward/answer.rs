@@ -1,7 +1,7 @@
 use std::{fmt, pin::Pin};
 
 use cocoon_link::{AnswerEvent, AnswerReceiver, BodySender, Exchange};
-use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
+use cocoon_types::{Coefficient, Fault, Refusal, Tier};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Order, presentable, timed_out};
@@ -16,6 +16,8 @@ pub(crate) struct Answer {
     pub(crate) content_type: String,
     /// The weakest tier on the way.
     pub(crate) tier: Tier,
+    /// The price that will be charged.
+    pub(crate) coefficient: Coefficient,
     /// An event that was waited for already.
     first: Option<AnswerEvent>,
     upload: Option<Upload>,
@@ -41,13 +43,14 @@ impl Answer {
             status: 0,
             content_type: String::new(),
             tier: slot.peer().tier(),
+            coefficient: order.max_coefficient,
             first: None,
             upload: Some(Box::pin(upload(sender, order.body.clone()))),
             receiver,
             deadline: order.deadline,
             _slot: slot,
         };
-        answer.head(order.tier).await?;
+        answer.head(order).await?;
         answer.first = Some(answer.event().await?);
         Ok(answer)
     }
@@ -66,7 +69,7 @@ impl Answer {
             .map_err(presentable)
     }
 
-    async fn head(&mut self, accepted: TierPolicy) -> Result<(), Refusal> {
+    async fn head(&mut self, order: &Order) -> Result<(), Refusal> {
         let head = loop {
             tokio::select! {
                 biased;
@@ -80,15 +83,23 @@ impl Answer {
                 "the answer has a status that is none",
             ));
         }
-        if !accepted.accepts(head.tier) {
+        if head.coefficient > order.max_coefficient {
             let message = format!(
-                "a worker of tier {} answered, the request accepts {accepted}",
-                head.tier
+                "the answer costs {}, the request accepts {}",
+                head.coefficient, order.max_coefficient
+            );
+            return Err(Refusal::new(Fault::ProtocolViolation, message));
+        }
+        if !order.tier.accepts(head.tier) {
+            let message = format!(
+                "a worker of tier {} answered, the request accepts {}",
+                head.tier, order.tier
             );
             return Err(Refusal::new(Fault::ProtocolViolation, message));
         }
         self.status = head.status;
         self.tier = weaker(self.tier, head.tier);
+        self.coefficient = head.coefficient;
         self.content_type = head.content_type;
         Ok(())
     }

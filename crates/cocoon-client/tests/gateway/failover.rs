@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cocoon_types::{Fault, Refusal, Tier};
+use cocoon_types::{Coefficient, Fault, Refusal, Tier};
 use tokio::sync::Barrier;
 
 use crate::support::{FakeProxy, Gateway, end, eventually, head, options, proxy::Manner, whole};
@@ -211,6 +211,23 @@ async fn an_answer_of_a_lower_tier_than_accepted_is_refused() {
     let gateway = Gateway::to(&[&proxy]).await;
     let reply = gateway.chat(&[("x-cocoon-tier", "simulated")]).await;
     assert_eq!((reply.status, reply.code().as_str()), (502, "protocol_violation"));
+}
+
+#[tokio::test]
+async fn an_answer_dearer_than_accepted_is_refused() {
+    let proxy = FakeProxy::new(|serving, _| async move {
+        let mut answer = serving.answer;
+        let mut head = head(200, "application/json");
+        head.coefficient = Coefficient::new(1501).unwrap();
+        answer.head(head).await.unwrap();
+        let _ = answer.part(Bytes::from_static(b"{}")).await;
+        let _ = answer.end(end()).await;
+    })
+    .await;
+    let gateway = Gateway::to(&[&proxy]).await;
+    let reply = gateway.chat(&[("x-cocoon-max-coefficient", "1500")]).await;
+    assert_eq!((reply.status, reply.code().as_str()), (502, "protocol_violation"));
+    assert_eq!(gateway.chat(&[]).await.status, 200);
 }
 
 #[tokio::test]

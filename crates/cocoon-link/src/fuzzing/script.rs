@@ -2,7 +2,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use cocoon_tl::{TlObject, v3};
-use cocoon_types::{Fault, Refusal, Tier, Usage};
+use cocoon_types::{Coefficient, Fault, Refusal, Tier, Usage};
 
 use super::{HELD_PER_STREAM, head, hello, now, peer, written};
 use crate::link::{Incoming, Link, Reader};
@@ -148,6 +148,7 @@ impl Peer<'_, '_> {
                     status: 200 + i32::from(size),
                     content_type: "a/b".to_owned().into(),
                     tier: i32::from(size & 3),
+                    coefficient: i32::from(size) * 1000,
                 };
                 self.say(link, &answer);
             }
@@ -262,6 +263,7 @@ impl Side {
                     status: 200,
                     content_type: "a/b".into(),
                     tier: Tier::Open,
+                    coefficient: Coefficient::ONE,
                 };
                 now(answer.head(head));
             }

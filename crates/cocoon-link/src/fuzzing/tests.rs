@@ -101,6 +101,7 @@ fn write_seeds() {
         status,
         content_type: text("text/plain"),
         tier,
+        coefficient: 1000,
     };
     write_packet(&mut answered, 1, &answer).unwrap();
     write_packet(

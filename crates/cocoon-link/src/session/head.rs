@@ -33,6 +33,8 @@ pub struct AnswerHead {
     pub content_type: String,
     /// The tier that serves the request.
     pub tier: Tier,
+    /// The price that will be charged.
+    pub coefficient: Coefficient,
 }
 
 /// One step of an answer. Its bytes are a stream: pieces may be joined or cut on the way.

@@ -31,6 +31,7 @@ fn answer_head() -> AnswerHead {
         status: 200,
         content_type: "text/event-stream; charset=utf-8".into(),
         tier: Tier::Simulated,
+        coefficient: Coefficient::ONE,
     }
 }
 

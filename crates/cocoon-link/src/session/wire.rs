@@ -116,6 +116,8 @@ pub(super) fn answer(stream: i64, head: &AnswerHead) -> Outgoing {
         },
         content_type: TlString::from(content_type.to_owned()),
         tier: head.tier.wire_code(),
+        // Below 10^9, so that it fits.
+        coefficient: i32::try_from(head.coefficient.per_mille()).unwrap_or(i32::MAX),
     })
 }
 
@@ -132,6 +134,10 @@ pub(super) fn read_answer(answer: &v3::Answer) -> Result<AnswerHead, Violation> 
             .ok_or(Violation::BadContentType)?
             .to_owned(),
         tier: Tier::from_wire_code(answer.tier).ok_or(Violation::UnknownTier)?,
+        coefficient: u32::try_from(answer.coefficient)
+            .ok()
+            .and_then(Coefficient::new)
+            .ok_or(Violation::OutOfRange("coefficient"))?,
     })
 }
 

@@ -12,8 +12,8 @@ use cocoon_types::Usage;
 
 use crate::metrics::ProxyMetrics;
 
-/// Prompt tokens beyond one per byte: a hundred images of some 600 tokens, or a very long system template.
-const PROMPT_ALLOWANCE: u64 = 65_536;
+/// Prompt tokens beyond one per byte: a long system template. (An inline image has more bytes than tokens.)
+pub(crate) const PROMPT_ALLOWANCE: u64 = 4096;
 
 /// The usage, as far as it can be true.
 pub(super) fn sane(usage: Usage, head: &RequestHead, worker: WorkerId, metrics: &ProxyMetrics) -> Usage {
@@ -87,7 +87,7 @@ mod tests {
         )
         .unwrap();
         let bounded = bound(greedy, &head(Endpoint::ChatCompletions));
-        assert_eq!((bounded.prompt(), bounded.cached()), (66_536, 66_536));
+        assert_eq!((bounded.prompt(), bounded.cached()), (5_096, 5_096));
         assert_eq!((bounded.completion(), bounded.reasoning()), (100, 100));
         assert_eq!(bound(greedy, &head(Endpoint::Embeddings)).completion(), 0);
     }

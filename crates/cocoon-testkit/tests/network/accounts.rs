@@ -84,6 +84,7 @@ async fn serve(peer: &mut Peer, completion: i64) -> anyhow::Result<()> {
         status: 200,
         content_type: "application/json".into(),
         tier,
+        coefficient: 1000,
     })
     .await?;
     peer.say(&v3::Part {

@@ -36,6 +36,7 @@ fn answer(stream: i64) -> v3::Answer {
         status: 200,
         content_type: "application/json".into(),
         tier: Tier::Simulated.wire_code(),
+        coefficient: 1000,
     }
 }
 
@@ -94,6 +95,26 @@ async fn a_worker_played_by_hand_can_serve() -> anyhow::Result<()> {
         })
         .await??;
         assert_eq!((&reply.body[..], reply.end.usage.total()), (&b"{}"[..], 12));
+        network.stop().await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_cannot_ask_for_more_than_it_offered() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let (network, asker) = empty().await?;
+        let mut peer = hostile(&network, 1).await?;
+        let refusal = ask_while(&asker, &mut peer, async |peer, stream| {
+            let dearer = v3::Answer {
+                coefficient: 1001,
+                ..answer(stream)
+            };
+            peer.say(&dearer).await
+        })
+        .await?
+        .unwrap_err();
+        assert_eq!(refusal.fault, Fault::ProtocolViolation);
         network.stop().await
     })
     .await

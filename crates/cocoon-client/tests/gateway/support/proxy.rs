@@ -12,7 +12,7 @@ use cocoon_link::{
     Link, LinkOptions, Listener, PowOptions, RequestHead, Serving, Session,
 };
 use cocoon_tl::{TlObject as _, TlString, client, peek_id, proxy};
-use cocoon_types::{Fault, Tier, Usage};
+use cocoon_types::{Coefficient, Fault, Tier, Usage};
 use cocoon_web::clock::unix_now;
 use tokio::task::JoinSet;
 
@@ -280,6 +280,7 @@ pub(crate) fn head(status: u16, content_type: &str) -> AnswerHead {
         status,
         content_type: content_type.into(),
         tier: Tier::Simulated,
+        coefficient: Coefficient::ONE,
     }
 }
 

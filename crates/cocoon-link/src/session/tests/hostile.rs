@@ -46,6 +46,7 @@ fn answer() -> v3::Answer {
         status: 200,
         content_type: "text/plain".to_owned().into(),
         tier: 2,
+        coefficient: 1000,
     }
 }
 

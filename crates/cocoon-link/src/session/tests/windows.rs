@@ -82,6 +82,7 @@ async fn credit_goes_back_in_few_messages_and_only_for_what_was_taken() {
         status: 200,
         content_type: "a/b".to_owned().into(),
         tier: 0,
+        coefficient: 1000,
     })
     .await;
     for seed in 0..256 {
