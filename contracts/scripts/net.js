@@ -114,7 +114,7 @@ export class Net {
         if (!result.success) throw new Error(`the emulator refuses a message to ${to}: ${result.error}`);
         this.accounts.set(to.toRawString(), result.shardAccount);
         const tx = loadTransaction(Cell.fromBase64(result.transaction).beginParse());
-        const step = summary(tx, to, cell);
+        const step = { label: this.label, ...summary(tx, to, cell) };
         for (const out of step.outs) {
             this.queue.push({ cell: out.cell, to: out.to, value: out.value });
             this.fees += out.forwardFee;
