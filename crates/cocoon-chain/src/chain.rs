@@ -20,7 +20,8 @@ pub trait Chain: fmt::Debug + Send + Sync {
     fn account(&self, address: Address, at: At) -> BoxFuture<'_, Result<Account, ChainError>>;
 
     /// The account's transactions from `newest` backwards: newest first, without gaps, down to the first whose logical
-    /// time is above `until_lt` or to `limit` of them.
+    /// time is above `until_lt`, to `limit` of them, or fewer where the chain gives fewer at once: one at least, and the
+    /// last one's `prev` says where to go on.
     ///
     /// The chain of (logical time, hash) is checked, so the list is as genuine as `newest` is.
     fn transactions(
@@ -129,6 +130,8 @@ pub struct Message {
     pub value: Nanoton,
     /// What was paid for carrying it, beside `value`.
     pub forward_fee: Nanoton,
+    /// Logical time at which it was sent; 0 for an external one. With the sender's address it names the message.
+    pub created_lt: u64,
     /// Whether it came back from an account that refused it.
     pub bounced: bool,
     /// Whether it came from outside the chain or leaves it.

@@ -1,6 +1,7 @@
 mod block;
 mod chain;
 mod config;
+mod estimate;
 mod execute;
 mod faults;
 mod getter;
@@ -23,6 +24,7 @@ use tycho_types::{
     models::{CurrencyCollection, IntMsgInfo, MsgInfo, OptionalAccount, OwnedMessage, ShardAccount, StdAddr},
 };
 
+pub(crate) use self::read::Logged;
 pub use self::{
     block::Block,
     chain::LedgerChain,
@@ -214,7 +216,11 @@ impl Ledger {
     pub fn warp(&mut self, seconds: u64) -> Result<(), LedgerError> {
         self.only_for_tests()?;
         let warped = self.head.warped.checked_add(seconds);
-        let warped = warped.filter(|sum| u32::try_from(u64::from(self.head.time) + sum).is_ok());
+        let in_time = |warped: &u64| {
+            let time = u64::from(self.head.time).checked_add(*warped);
+            time.is_some_and(|time| u32::try_from(time).is_ok())
+        };
+        let warped = warped.filter(in_time);
         self.head.warped = warped.ok_or(LedgerError::Clock)?;
         Ok(())
     }
@@ -322,4 +328,4 @@ fn key(address: &StdAddr) -> [u8; 33] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

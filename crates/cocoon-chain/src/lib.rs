@@ -3,15 +3,21 @@
 //! * [`Chain`] is all that a node may ask: an account's state, its transactions, sending an external message, the head.
 //! * [`Ledger`] is a whole TON chain in one process: a real virtual machine, real contracts, real gas and storage fees,
 //!   kept in SQLite. [`LedgerChain`] is the trait on it.
+//! * [`serve`] shows a ledger over HTTP in toncenter's form, and [`HttpChain`] is the trait on that, for a test network
+//!   of several processes.
 //!
 //! Nodes know nothing of which chain it is. Nothing here knows the contracts' meaning; that is `cocoon-contracts`.
 //! Facts: spec/ton.md sections 1, 7, 8, 11 and 12.
 #![forbid(unsafe_code)]
 
 mod chain;
+mod http;
+mod http_chain;
 mod ledger;
 
 pub use chain::{Account, At, Chain, ChainError, Head, Message, Status, Transaction, TxId};
+pub use http::serve;
+pub use http_chain::{HttpChain, HttpChainError};
 pub use ledger::{
     Block, Faults, GetMethodError, GetMethodOutput, Ledger, LedgerChain, LedgerError, LedgerOptions,
     StackItem, StoreError, SubmitError,

@@ -56,6 +56,7 @@ impl Message {
             destination: None,
             value: Nanoton::ZERO,
             forward_fee: Nanoton::ZERO,
+            created_lt: 0,
             bounced: false,
             external: true,
             body_hash: body.repr_hash().0,
@@ -68,10 +69,14 @@ impl Message {
                 message.destination = address(&info.dst);
                 message.value = amount(info.value.tokens)?;
                 message.forward_fee = amount(info.fwd_fee)?;
+                message.created_lt = info.created_lt;
                 message.bounced = info.bounced;
             }
             MsgInfo::ExtIn(info) => message.destination = address(&info.dst),
-            MsgInfo::ExtOut(info) => message.source = address(&info.src),
+            MsgInfo::ExtOut(info) => {
+                message.source = address(&info.src);
+                message.created_lt = info.created_lt;
+            }
         }
         Ok(message)
     }

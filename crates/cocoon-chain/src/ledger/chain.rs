@@ -155,15 +155,17 @@ impl Chain for LedgerChain {
 
     fn send<'a>(&'a self, external: &'a Cell) -> BoxFuture<'a, Result<(), ChainError>> {
         let external = external.clone();
-        self.ask(move |ledger, now| {
-            ledger.submit(&external, now)?;
-            Ok(ledger.at_once(now)?)
-        })
-        .boxed()
+        self.ask(move |ledger, now| ledger.take(&external, now)).boxed()
     }
 }
 
 impl Ledger {
+    /// Takes an external message as the ledger's options say: for the next block, or at once.
+    pub(crate) fn take(&mut self, external: &Cell, now: u64) -> Result<(), ChainError> {
+        self.submit(external, now)?;
+        Ok(self.at_once(now)?)
+    }
+
     /// Makes a block now if the ledger is an instant one.
     fn at_once(&mut self, now: u64) -> Result<(), LedgerError> {
         if self.options.instant {

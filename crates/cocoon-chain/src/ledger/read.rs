@@ -16,9 +16,10 @@ pub(crate) const MAX_TRANSACTIONS: usize = 256;
 /// A transaction as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Logged {
+    pub(crate) lt: u64,
+    /// Workchain and account id.
+    pub(crate) account: [u8; 33],
     pub(crate) cell: Cell,
-    #[expect(dead_code, reason = "for the HTTP surface, which comes next")]
-    pub(crate) block: u32,
 }
 
 impl Ledger {
@@ -74,7 +75,15 @@ impl Ledger {
         logged(rows)
     }
 
-    #[expect(dead_code, reason = "for the HTTP surface, which comes next")]
+    /// Oldest first, with logical times above `lt`.
+    pub(crate) fn logged_after(&self, address: Address, lt: u64) -> Result<Vec<Logged>, ChainError> {
+        let lt = lt.min(i64::MAX.cast_unsigned());
+        let rows = self
+            .store
+            .transactions_after(&key(&std(address)), lt, MAX_TRANSACTIONS);
+        logged(rows.map_err(LedgerError::Store)?)
+    }
+
     pub(crate) fn logged_in_block(&self, seqno: u32, limit: usize) -> Result<Vec<Logged>, ChainError> {
         let rows = self.store.block_transactions(seqno, limit);
         logged(rows.map_err(LedgerError::Store)?)
@@ -91,7 +100,6 @@ impl Ledger {
     }
 
     /// The identity of a block: the running hash at it and its number.
-    #[expect(dead_code, reason = "for the HTTP surface, which comes next")]
     pub(crate) fn block_hash(&self, seqno: u32) -> Result<[u8; 32], ChainError> {
         let running = self.store.hash_at(seqno).map_err(LedgerError::Store)?;
         Ok(sha256(&[
@@ -125,7 +133,8 @@ fn logged(rows: Vec<super::store::LogRow>) -> Result<Vec<Logged>, ChainError> {
         let cell = Boc::decode(&row.boc).map_err(|_| StoreError::Damaged("a transaction"));
         logged.push(Logged {
             cell: cell.map_err(LedgerError::Store)?,
-            block: row.block,
+            lt: row.lt,
+            account: row.account,
         });
     }
     Ok(logged)

@@ -11,6 +11,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 const SCHEMA: i64 = 1;
 /// Statements that stay compiled; there are about a dozen.
 const STATEMENTS: usize = 32;
+/// Bytes of the log that one look at it returns, and one row more: a stranger's message makes a transaction large.
+const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -41,7 +43,8 @@ pub enum StoreError {
 /// A row of the log.
 #[derive(Debug)]
 pub(crate) struct LogRow {
-    pub(crate) block: u32,
+    pub(crate) lt: u64,
+    pub(crate) account: [u8; 33],
     pub(crate) boc: Vec<u8>,
 }
 
@@ -173,15 +176,29 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<LogRow>, StoreError> {
         self.rows(
-            "SELECT block, boc FROM transactions WHERE account = ? AND lt <= ? AND lt > ? ORDER BY lt DESC LIMIT ?",
+            "SELECT lt, account, boc FROM transactions WHERE account = ? AND lt <= ? AND lt > ?
+             ORDER BY lt DESC LIMIT ?",
             params![account, newest, until, limit],
+        )
+    }
+
+    /// Oldest first, logical times above `lt`.
+    pub(crate) fn transactions_after(
+        &self,
+        account: &[u8; 33],
+        lt: u64,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.rows(
+            "SELECT lt, account, boc FROM transactions WHERE account = ? AND lt > ? ORDER BY lt LIMIT ?",
+            params![account, lt, limit],
         )
     }
 
     /// The transactions of one block, in order.
     pub(crate) fn block_transactions(&self, seqno: u32, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         self.rows(
-            "SELECT t.block, t.boc FROM transactions t JOIN blocks b ON t.lt >= b.first_lt AND t.lt < b.end_lt
+            "SELECT t.lt, t.account, t.boc FROM transactions t JOIN blocks b ON t.lt >= b.first_lt AND t.lt < b.end_lt
              WHERE b.seqno = ? ORDER BY t.lt LIMIT ?",
             params![seqno, limit],
         )
@@ -189,13 +206,23 @@ impl Store {
 
     fn rows(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<LogRow>, StoreError> {
         let mut statement = self.db.prepare_cached(sql)?;
-        let rows = statement.query_map(params, |row| {
+        let found = statement.query_map(params, |row| {
             Ok(LogRow {
-                block: row.get(0)?,
-                boc: row.get(1)?,
+                lt: row.get(0)?,
+                account: row.get(1)?,
+                boc: row.get(2)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        for row in found {
+            let row = row?;
+            bytes += row.boc.len();
+            rows.push(row);
+            if bytes >= MAX_LOG_BYTES {
+                break;
+            }
+        }
+        Ok(rows)
     }
 
     pub(crate) fn put_state(&self, account: &[u8; 33], block: u32, boc: &[u8]) -> Result<(), StoreError> {

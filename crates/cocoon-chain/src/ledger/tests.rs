@@ -1,6 +1,6 @@
 mod crash;
 mod faults;
-mod kit;
+pub(crate) mod kit;
 mod messages;
 mod queue;
 
@@ -62,6 +62,7 @@ fn the_faucet_runs_dry_before_any_sum_overflows() {
 #[test]
 fn the_clock_only_goes_forward_and_ends_without_a_panic() {
     let mut ledger = test_ledger();
+    assert!(matches!(ledger.warp(u64::MAX), Err(LedgerError::Clock)));
     ledger.block(NOW + 10).unwrap();
     ledger.block(NOW).unwrap();
     assert_eq!(ledger.head().time, NOW + 10);
