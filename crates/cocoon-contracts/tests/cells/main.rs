@@ -6,6 +6,7 @@ mod codes;
 mod lists;
 mod malformed;
 mod round_trips;
+mod seeds;
 mod setup;
 mod vectors;
 mod wallets;
