@@ -5,6 +5,7 @@ mod bags;
 mod codes;
 mod lists;
 mod malformed;
+mod recordings;
 mod round_trips;
 mod seeds;
 mod setup;

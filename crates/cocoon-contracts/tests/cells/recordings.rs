@@ -1,0 +1,108 @@
+//! What the contracts wrote and sent in the official emulator (contracts/recordings) is what this crate reads.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use cocoon_contracts::{Cell, CellError, RootConfig, client, code, hash, message, proxy, root, worker};
+use serde_json::Value;
+use tycho_types::{
+    boc::Boc,
+    models::{AccountState, ShardAccount},
+};
+
+/// Written by an account and written again by us.
+fn storage(contract: &str, data: &Cell) -> Result<Cell, CellError> {
+    Ok(match contract {
+        "root" => RootConfig::parse(data)?.to_cell(),
+        "proxy" => proxy::Storage::parse(data)?.to_cell(),
+        "client" => client::Storage::parse(data)?.to_cell(),
+        _ => worker::Storage::parse(data)?.to_cell(),
+    })
+}
+
+/// Sent to an account and written again by us.
+fn body(contract: &str, body: &Cell) -> Result<Option<Cell>, CellError> {
+    Ok(Some(match contract {
+        "root" => root::Message::parse(body)?.to_cell(),
+        "client" => client::Message::parse(body)?.to_cell(),
+        "worker" => worker::Message::parse(body)?.to_cell(),
+        _ => match proxy::Event::parse(body)? {
+            proxy::Event::Client(event) => event.to_cell(),
+            proxy::Event::Settled(event) => event.to_cell(),
+            proxy::Event::Worker(event) => event.to_cell(),
+            proxy::Event::Message(message) => message.to_cell(),
+            proxy::Event::Empty | proxy::Event::Other { .. } => return Ok(None),
+        },
+    }))
+}
+
+fn cell(text: &Value) -> Cell {
+    Boc::decode(STANDARD.decode(text.as_str().unwrap()).unwrap()).unwrap()
+}
+
+fn contracts() -> BTreeMap<[u8; 32], &'static str> {
+    let codes = code::codes();
+    [
+        (code::root(), "root"),
+        (codes.proxy.unwrap(), "proxy"),
+        (codes.worker.unwrap(), "worker"),
+        (codes.client.unwrap(), "client"),
+    ]
+    .map(|(code, name)| (hash(&code), name))
+    .into()
+}
+
+#[test]
+fn storages_and_bodies() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/recordings");
+    let contracts = contracts();
+    let (mut storages, mut bodies) = (BTreeMap::new(), BTreeMap::new());
+    let (mut own, mut pools, mut owed) = (0, 0, 0);
+    for file in fs::read_dir(directory).unwrap() {
+        let recorded: Value = serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap();
+        for step in recorded["steps"].as_array().unwrap() {
+            let name = &step["name"];
+            let shard: ShardAccount = cell(&step["before"]).parse().unwrap();
+            let Some(account) = shard.load_account().unwrap() else {
+                continue;
+            };
+            let AccountState::Active(state) = account.state else {
+                continue;
+            };
+            let code = hash(&state.code.unwrap());
+            let contract = *contracts
+                .get(&code)
+                .expect("recorded with the codes that are built in");
+            let data = state.data.unwrap();
+            assert_eq!(storage(contract, &data).as_ref(), Ok(&data), "{name}: {contract}");
+            *storages.entry(contract).or_insert(0) += 1;
+            match contract {
+                "client" => own += i32::from(client::Storage::parse(&data).unwrap().own.is_some()),
+                "proxy" => pools += i32::from(proxy::Storage::parse(&data).unwrap().pool.is_some()),
+                "worker" => owed += i32::from(worker::Storage::parse(&data).unwrap().owed_tokens.is_some()),
+                _ => {}
+            }
+
+            let message = cell(&step["message"]);
+            let inbound = message::Inbound::parse(&message).unwrap();
+            let is_taken = step["expected"]["exit"] == 0 && !inbound.bounced;
+            let op = inbound.body.as_slice().unwrap().load_u32().ok();
+            // Log entries are free text to all but the proxy's node; text is for people.
+            if !is_taken || matches!(op, None | Some(0 | 0x9a12_47c0)) {
+                continue;
+            }
+            let again = body(contract, &inbound.body).map(|again| again.unwrap_or(inbound.body.clone()));
+            assert_eq!(again.as_ref(), Ok(&inbound.body), "{name}: to the {contract}");
+            *bodies.entry((contract, op)).or_insert(0) += 1;
+        }
+    }
+    assert!(
+        storages.len() == 4 && storages.values().all(|count| *count >= 5),
+        "{storages:?}"
+    );
+    assert!(bodies.len() >= 30, "{bodies:?}");
+    assert!(
+        own > 0 && pools > 0 && owed > 0,
+        "nothing of ours is in the recordings"
+    );
+}
