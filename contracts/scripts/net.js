@@ -2,7 +2,7 @@
 //
 // People and node wallets are addresses without code: what is sent to them stays there. Messages from them are injected.
 import {
-    Address, Cell, Dictionary, beginCell, contractAddress, getMethodId, loadShardAccount, loadTransaction, parseTuple, storeMessage,
+    Address, Cell, Dictionary, beginCell, contractAddress, getMethodId, loadShardAccount, loadTransaction, parseTuple, storeMessage, storeShardAccount,
 } from '@ton/core';
 import { Executor, defaultConfig } from '@ton/sandbox';
 
@@ -101,6 +101,15 @@ export class Net {
 
     async deploy(init, value, from) {
         return this.send({ from, to: contractAddress(0, init), value, init, bounce: false });
+    }
+
+    /// Puts other code into an account: a contract that fails.
+    replaceCode(address, code) {
+        const account = loadShardAccount(Cell.fromBase64(this.shardAccount(address)).beginParse());
+        const old = account.account.storage.state.state.code;
+        account.account.storage.state.state.code = code;
+        this.accounts.set(address.toRawString(), beginCell().store(storeShardAccount(account)).endCell().toBoc().toString('base64'));
+        return old;
     }
 
     async #next() {

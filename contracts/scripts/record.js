@@ -30,7 +30,7 @@ function record(step) {
 
 for (const [name, run] of Object.entries(scenarios)) {
     const nets = await run((net, label) => { net.label = label; });
-    const steps = nets.flatMap((net) => net.steps).map(record);
+    const steps = nets.flatMap((net) => net.steps).filter((step) => step.label !== undefined).map(record);
     const head = { format: 1, emulator: `@ton/sandbox ${version}`, config: nets[0].config, rand_seed: SEED.toString('hex') };
     const lines = steps.map((step) => '  ' + JSON.stringify(step)).join(',\n');
     const text = `{\n${Object.entries(head).map(([key, value]) => ` ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`).join('')} "steps": [\n${lines}\n ]\n}\n`;
