@@ -114,9 +114,14 @@ impl Accounts {
         self.current.as_ref().map(|current| &current.state)
     }
 
-    /// The last transaction of the current contract that was dealt with.
-    pub fn cursor(&self) -> Option<Tx> {
-        self.current.as_ref().and_then(|current| current.cursor)
+    /// The last transaction of a contract, the current or an old one, that was dealt with.
+    pub fn cursor(&self, contract: &Address) -> Option<Tx> {
+        let current = self
+            .current
+            .iter()
+            .map(|current| (current.terms.contract, current.cursor));
+        let old = self.old.iter().map(|old| (old.terms.contract, old.cursor));
+        current.chain(old).find(|(known, _)| known == contract)?.1
     }
 
     /// Whether this start's commit was seen on the chain, so that requests may be served.
@@ -178,7 +183,10 @@ impl Accounts {
 
     /// Old contracts that are not closed yet: their terms, and how many accounts are not settled.
     pub fn old_contracts(&self) -> impl Iterator<Item = (&Terms, usize)> {
-        let left = |old: &Old| old.clients.len().saturating_add(old.workers.len());
+        let left = |old: &Old| {
+            let accounts = old.clients.values().chain(old.workers.values());
+            accounts.filter(|account| account.is_left()).count()
+        };
         self.old.iter().map(move |old| (&old.terms, left(old)))
     }
 

@@ -79,6 +79,8 @@ pub enum Record {
     },
     /// A commit of ours was seen on the chain.
     CommitSeen {
+        /// The contract that took it.
+        contract: Address,
         /// The transaction.
         tx: Tx,
         /// Its number.
@@ -90,6 +92,8 @@ pub enum Record {
     },
     /// A client's contract told its state.
     ClientSeen {
+        /// The proxy's contract that took it.
+        contract: Address,
         /// The transaction.
         tx: Tx,
         /// The contract's owner.
@@ -101,6 +105,8 @@ pub enum Record {
     },
     /// A worker's contract told its state.
     WorkerSeen {
+        /// The proxy's contract that took it.
+        contract: Address,
         /// The transaction.
         tx: Tx,
         /// The contract's owner.
@@ -121,6 +127,8 @@ pub enum Record {
     },
     /// Transactions up to this one are dealt with.
     CursorMoved {
+        /// The contract that took them.
+        contract: Address,
         /// The last of them.
         tx: Tx,
     },
@@ -203,6 +211,9 @@ pub struct Settlement {
     pub kind: Kind,
     /// The cumulative count that is signed; 0 where none is.
     pub tokens: u64,
+    /// For [`Kind::GrantRefund`]: how often the client's account was opened again. A refund that was granted before must
+    /// not close the account that is used after, so it is signed for this generation alone.
+    pub generation: u32,
 }
 
 /// The messages that a proxy sends by itself (spec/ton.md 4.5, 5.7).
@@ -308,11 +319,11 @@ code_enum!(Record, "the kind of a record" {
     5 => Released { request, client, at },
     6 => CommitPlanned { seqno, at },
     7 => CommitResent { at },
-    8 => CommitSeen { tx, seqno, session, at },
-    9 => ClientSeen { tx, owner, state, at },
-    10 => WorkerSeen { tx, owner, state, at },
+    8 => CommitSeen { contract, tx, seqno, session, at },
+    9 => ClientSeen { contract, tx, owner, state, at },
+    10 => WorkerSeen { contract, tx, owner, state, at },
     11 => ContractSeen { contract, state, at },
-    12 => CursorMoved { tx },
+    12 => CursorMoved { contract, tx },
     13 => SettlementStarted { settlement, at },
     14 => SettlementEnded { contract, party, done, at },
     15 => RefundAsked { client, at },
@@ -344,5 +355,6 @@ crate::codec::code_struct!(Settlement {
     contract,
     party,
     kind,
-    tokens
+    tokens,
+    generation
 });

@@ -1,17 +1,18 @@
 //! The one function that changes the state. It checks first and changes then, so that a refused record changes nothing.
 
-use cocoon_types::{Address, Nanoton, RequestId};
+mod life;
+mod seen;
+
+use cocoon_types::{Address, RequestId};
 
 use super::{
-    Accounts, MAX_ACCOUNTS, MAX_OLD, MAX_OPEN,
-    state::{
-        Client, Generation, InFlight, MAX_SESSIONS, Old, OldAccount, Open, Outstanding, Settling, Worker,
-    },
+    Accounts, MAX_ACCOUNTS, MAX_OPEN,
+    state::{Client, Generation, Open},
 };
 use crate::{
     levels::Levels,
-    record::{Kind, Record, Settlement},
-    terms::{ClientState, ContractState, Party, Status, Terms, Tx, WorkerState},
+    record::{Cause, Record},
+    terms::Party,
 };
 
 /// A record that does not follow from the state: the journal was not written by this program in this order.
@@ -72,12 +73,28 @@ impl Accounts {
                 outstanding.ok_or(ApplyError::Order("a commit"))?.sent_at = at;
             }
             Record::CommitSeen {
-                tx, seqno, session, ..
-            } => self.commit_seen_applied(tx, seqno, session)?,
-            Record::ClientSeen { tx, owner, state, at } => self.client_state(tx, owner, state, at)?,
-            Record::WorkerSeen { tx, owner, state, at } => self.worker_state(tx, owner, state, at)?,
+                contract,
+                tx,
+                seqno,
+                session,
+                ..
+            } => self.commit_secured(contract, tx, seqno, session)?,
+            Record::ClientSeen {
+                contract,
+                tx,
+                owner,
+                state,
+                at,
+            } => self.client_state(contract, tx, owner, state, at)?,
+            Record::WorkerSeen {
+                contract,
+                tx,
+                owner,
+                state,
+                at,
+            } => self.worker_state(contract, tx, owner, state, at)?,
             Record::ContractSeen { contract, state, at } => self.contract_state(contract, state, at)?,
-            Record::CursorMoved { tx } => self.move_cursor(tx)?,
+            Record::CursorMoved { contract, tx } => self.move_cursor(contract, tx)?,
             Record::SettlementStarted { settlement, at } => self.settlement_started(settlement, at)?,
             Record::SettlementEnded {
                 contract,
@@ -110,7 +127,7 @@ impl Accounts {
         clients.get_mut(owner).ok_or(ApplyError::NoAccount)
     }
 
-    fn quarantine_mut(&mut self, party: Party) -> Result<&mut Option<crate::record::Cause>, ApplyError> {
+    fn quarantine_mut(&mut self, party: Party) -> Result<&mut Option<Cause>, ApplyError> {
         match party {
             Party::Client { owner } => self.client_mut(&owner).map(|client| &mut client.quarantine),
             Party::Worker { owner } => {
@@ -139,158 +156,6 @@ impl Accounts {
         }
         Ok(())
     }
-
-    // --- Contracts and sessions ---
-
-    fn opened(&mut self, terms: Terms) -> Applied {
-        if !self.open.is_empty() {
-            return Err(ApplyError::Order("a new contract before requests ended"));
-        }
-        if self.current.is_some() {
-            self.retired()?;
-        }
-        self.current = Some(Generation::new(terms));
-        Ok(())
-    }
-
-    /// The current contract becomes an old one; its final counts wait for the next commit.
-    fn retired(&mut self) -> Applied {
-        if !self.open.is_empty() {
-            return Err(ApplyError::Order("an end before requests ended"));
-        }
-        if self.old.len() >= MAX_OLD {
-            return Err(ApplyError::TooMany("old contracts"));
-        }
-        let current = self.current.take().ok_or(ApplyError::NoContract)?;
-        let is_secured = self.commits.dirty.is_empty() && self.commits.outstanding.is_none();
-        let account = |tokens, asked: &Settling| OldAccount {
-            tokens,
-            settling: Settling {
-                in_flight: None,
-                asked: None,
-                ..*asked
-            },
-        };
-        let clients = current
-            .clients
-            .iter()
-            .filter(|(_, client)| client.state.status != Status::Closed && client.quarantine.is_none());
-        let workers = current
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.state.status != Status::Closed && worker.quarantine.is_none());
-        self.old.push_back(Old {
-            terms: current.terms,
-            state: current.state,
-            clients: clients
-                .map(|(owner, client)| (*owner, account(client.levels.memory, &client.settling)))
-                .collect(),
-            workers: workers
-                .map(|(owner, worker)| (*owner, account(worker.levels.memory, &worker.settling)))
-                .collect(),
-            proxy: Settling::default(),
-            after_commit: if is_secured { 0 } else { self.commits.seqno },
-        });
-        let commits = &mut self.commits;
-        commits.ready = false;
-        commits.outstanding = None;
-        commits.covering.clear();
-        commits.covering_tokens = 0;
-        commits.dirty.clear();
-        commits.unsecured = 0;
-        commits.unsecured_since = None;
-        self.unflushed.clear();
-        Ok(())
-    }
-
-    fn session_started(&mut self, session: [u8; 32], seqno: u32, at: u64) -> Applied {
-        let current = self.current.as_mut().ok_or(ApplyError::NoContract)?;
-        if self.commits.seqno.checked_add(1) != Some(seqno) {
-            return Err(ApplyError::Order("a commit"));
-        }
-        for client in current.clients.values_mut() {
-            client.reserved = 0;
-            client.open = 0;
-        }
-        self.open.clear();
-        let commits = &mut self.commits;
-        commits.ready = false;
-        commits.outstanding = None;
-        commits
-            .dirty
-            .extend(std::mem::take(&mut commits.covering).into_keys());
-        commits.unsecured = commits.unsecured.saturating_add(commits.covering_tokens);
-        commits.covering_tokens = 0;
-        if commits.sessions.len() >= MAX_SESSIONS {
-            commits.sessions.pop_front();
-        }
-        commits.session = session;
-        commits.sessions.push_back((session, seqno));
-        self.plan(seqno, at);
-        Ok(())
-    }
-
-    // --- Commits ---
-
-    fn commit_planned(&mut self, seqno: u32, at: u64) -> Applied {
-        let commits = &mut self.commits;
-        if commits.outstanding.is_some() || commits.seqno.checked_add(1) != Some(seqno) {
-            return Err(ApplyError::Order("a commit"));
-        }
-        let last = commits.sessions.back_mut().ok_or(ApplyError::Order("a commit"))?;
-        last.1 = seqno;
-        self.plan(seqno, at);
-        Ok(())
-    }
-
-    fn plan(&mut self, seqno: u32, at: u64) {
-        let changed = std::mem::take(&mut self.commits.dirty);
-        let covering = changed
-            .into_iter()
-            .filter_map(|party| Some((party, self.levels_mut(party)?.memory)))
-            .collect();
-        let commits = &mut self.commits;
-        commits.covering = covering;
-        commits.covering_tokens = std::mem::take(&mut commits.unsecured);
-        commits.unsecured_since = None;
-        commits.seqno = seqno;
-        commits.outstanding = Some(Outstanding { seqno, sent_at: at });
-    }
-
-    fn commit_seen_applied(&mut self, tx: Tx, seqno: u32, session: [u8; 32]) -> Applied {
-        self.move_cursor(tx)?;
-        let commits = &mut self.commits;
-        let is_ours = session == commits.session;
-        if !is_ours
-            || commits
-                .outstanding
-                .is_none_or(|outstanding| outstanding.seqno != seqno)
-        {
-            // One of the past, or the same a second time: it secures nothing new.
-            return Ok(());
-        }
-        commits.outstanding = None;
-        commits.confirmed = seqno;
-        commits.ready = true;
-        commits.covering_tokens = 0;
-        for (party, tokens) in std::mem::take(&mut commits.covering) {
-            if let Some(levels) = self.levels_mut(party) {
-                levels.chain = levels.chain.max(tokens);
-            }
-        }
-        Ok(())
-    }
-
-    fn move_cursor(&mut self, tx: Tx) -> Applied {
-        let current = self.current_mut()?;
-        if current.cursor.is_some_and(|cursor| cursor.lt >= tx.lt) {
-            return Err(ApplyError::Order("a transaction"));
-        }
-        current.cursor = Some(tx);
-        Ok(())
-    }
-
-    // --- Requests ---
 
     fn reserved(&mut self, key: (Address, RequestId), tokens: u64, at: u64) -> Applied {
         if self.open.contains_key(&key) || self.finished.tokens(&key).is_some() {
@@ -349,154 +214,6 @@ impl Accounts {
         let client = self.client_mut(&key.0)?;
         client.reserved = client.reserved.saturating_sub(open.tokens);
         client.open = client.open.saturating_sub(1);
-        Ok(())
-    }
-
-    // --- What contracts tell ---
-
-    fn client_state(&mut self, tx: Tx, owner: Address, state: ClientState, at: u64) -> Applied {
-        let current = self.current_mut()?;
-        if !current.clients.contains_key(&owner) && current.clients.len() >= MAX_ACCOUNTS {
-            return Err(ApplyError::TooMany("clients"));
-        }
-        self.move_cursor(tx)?;
-        let client = self
-            .current_mut()?
-            .clients
-            .entry(owner)
-            .or_insert_with(|| Client {
-                levels: Levels::at(state.tokens),
-                ..Client::default()
-            });
-        client.state = state;
-        client.last_used = at;
-        client.settling.settled(state.tokens);
-        client.settling.seen(at, |sent| match sent.kind {
-            Kind::GrantRefund => state.status == Status::Closed,
-            _ => state.tokens >= sent.tokens,
-        });
-        if state.status == Status::Closed {
-            client.refund_asked = false;
-        }
-        Ok(())
-    }
-
-    fn worker_state(&mut self, tx: Tx, owner: Address, state: WorkerState, at: u64) -> Applied {
-        let current = self.current_mut()?;
-        if !current.workers.contains_key(&owner) && current.workers.len() >= MAX_ACCOUNTS {
-            return Err(ApplyError::TooMany("workers"));
-        }
-        self.move_cursor(tx)?;
-        let worker = self
-            .current_mut()?
-            .workers
-            .entry(owner)
-            .or_insert_with(|| Worker {
-                levels: Levels::at(state.tokens),
-                ..Worker::default()
-            });
-        worker.state = state;
-        worker.settling.settled(state.tokens);
-        worker.settling.seen(at, |sent| match sent.kind {
-            Kind::LastPayout => state.status == Status::Closed,
-            _ => state.tokens >= sent.tokens,
-        });
-        Ok(())
-    }
-
-    fn contract_state(&mut self, contract: Address, state: ContractState, at: u64) -> Applied {
-        let reached = |sent: InFlight| match sent.kind {
-            Kind::CloseRequest => state.status != Status::Open,
-            Kind::CloseComplete => state.status == Status::Closed,
-            // What is withdrawn is all there is: `tokens` holds the share that was there.
-            _ => state.balance.nano() < sent.tokens,
-        };
-        if let Some(current) = self
-            .current
-            .as_mut()
-            .filter(|current| current.terms.contract == contract)
-        {
-            current.state = state;
-            current.proxy.seen(at, reached);
-            if state.balance == Nanoton::ZERO {
-                current.proxy.asked = None;
-            }
-            return Ok(());
-        }
-        let old = self.old.iter_mut().find(|old| old.terms.contract == contract);
-        let old = old.ok_or(ApplyError::NoContract)?;
-        old.state = state;
-        old.proxy.seen(at, reached);
-        if state.status == Status::Closed {
-            self.old.retain(|old| old.terms.contract != contract);
-        }
-        Ok(())
-    }
-
-    // --- Settlements ---
-
-    fn settlement_started(&mut self, settlement: Settlement, at: u64) -> Applied {
-        let settling = self.settling_mut(settlement.contract, settlement.party)?;
-        settling.in_flight = Some(InFlight {
-            kind: settlement.kind,
-            tokens: settlement.tokens,
-            since: at,
-        });
-        Ok(())
-    }
-
-    fn settlement_end(&mut self, contract: Address, party: Party, done: bool, at: u64) -> Applied {
-        self.settling_mut(contract, party)?.end(done, at);
-        let old = self.old.iter_mut().find(|old| old.terms.contract == contract);
-        if let (Some(old), true) = (old, done) {
-            match party {
-                Party::Client { owner } => drop(old.clients.remove(&owner)),
-                Party::Worker { owner } => drop(old.workers.remove(&owner)),
-                Party::Proxy => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn settling_mut(&mut self, contract: Address, party: Party) -> Result<&mut Settling, ApplyError> {
-        if let Some(current) = self
-            .current
-            .as_mut()
-            .filter(|current| current.terms.contract == contract)
-        {
-            let settling = match party {
-                Party::Client { owner } => current.clients.get_mut(&owner).map(|it| &mut it.settling),
-                Party::Worker { owner } => current.workers.get_mut(&owner).map(|it| &mut it.settling),
-                Party::Proxy => Some(&mut current.proxy),
-            };
-            return settling.ok_or(ApplyError::NoAccount);
-        }
-        let old = self.old.iter_mut().find(|old| old.terms.contract == contract);
-        let old = old.ok_or(ApplyError::NoContract)?;
-        let settling = match party {
-            Party::Client { owner } => old.clients.get_mut(&owner).map(|it| &mut it.settling),
-            Party::Worker { owner } => old.workers.get_mut(&owner).map(|it| &mut it.settling),
-            Party::Proxy => Some(&mut old.proxy),
-        };
-        settling.ok_or(ApplyError::NoAccount)
-    }
-
-    fn ask_all(&mut self, at: u64) -> Applied {
-        let current = self.current_mut()?;
-        current.settled_at = at;
-        for client in current.clients.values_mut() {
-            if client.levels.memory > client.state.tokens {
-                client.settling.ask(client.levels.memory);
-            }
-        }
-        for worker in current.workers.values_mut() {
-            if worker.levels.memory > worker.state.tokens {
-                worker.settling.ask(worker.levels.memory);
-            }
-        }
-        if current.state.balance.nano() > 0 {
-            current.proxy.ask(0);
-        }
         Ok(())
     }
 }

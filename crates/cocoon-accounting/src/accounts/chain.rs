@@ -1,8 +1,11 @@
 //! What the proxy's contract received, in the order of the chain (spec/ton.md 4.3, 4.6).
 
-use cocoon_types::Address;
+use cocoon_types::{Address, Nanoton};
 
-use super::{Accounts, MAX_ACCOUNTS, state::Client};
+use super::{
+    Accounts, MAX_ACCOUNTS,
+    state::{Client, Old},
+};
 use crate::{
     record::{Cause, Halt, Record},
     terms::{ClientState, ContractState, Party, Status, Tx, WorkerState},
@@ -11,6 +14,8 @@ use crate::{
 /// A message to the proxy's contract that tells the state of a client's or worker's contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen<S> {
+    /// The proxy's contract that took it: the current one, or an old one.
+    pub contract: Address,
     /// The transaction of the proxy's contract that took it.
     pub tx: Tx,
     /// Who sent the message.
@@ -66,20 +71,27 @@ pub enum EventRefused {
 
 impl Accounts {
     /// A transaction of the proxy's contract that means nothing to the accounts.
-    pub fn passed(&self, tx: Tx) -> Told {
-        if self.is_known(&tx) {
+    pub fn passed(&self, contract: Address, tx: Tx) -> Told {
+        if self.is_known(contract, &tx) {
             return Told::default();
         }
-        Told::just(Record::CursorMoved { tx })
+        Told::just(Record::CursorMoved { contract, tx })
     }
 
     /// A state commit. Only those from the proxy's own wallet count: anybody may send one.
-    pub fn commit_seen(&self, tx: Tx, is_own_wallet: bool, seqno: u32, session: [u8; 32], at: u64) -> Told {
-        if self.is_known(&tx) {
+    pub fn commit_seen(
+        &self,
+        contract: Address,
+        tx: Tx,
+        is_own_wallet: bool,
+        (seqno, session): (u32, [u8; 32]),
+        at: u64,
+    ) -> Told {
+        if self.is_known(contract, &tx) {
             return Told::default();
         }
         if !is_own_wallet {
-            return self.passed(tx);
+            return self.passed(contract, tx);
         }
         let planned = self
             .commits
@@ -89,6 +101,7 @@ impl Accounts {
             .find(|known| known.0 == session);
         if planned.is_some_and(|(_, last)| seqno <= *last) {
             return Told::just(Record::CommitSeen {
+                contract,
                 tx,
                 seqno,
                 session,
@@ -108,23 +121,45 @@ impl Accounts {
         }
     }
 
-    /// A client's contract told its state.
+    /// A client's contract told its state. Where the message carries money, only if the transaction succeeded.
     pub fn client_seen(&self, seen: Seen<ClientState>, at: u64) -> Told {
-        let Some(current) = self.current.as_ref().filter(|_| !self.is_known(&seen.tx)) else {
-            return Told::default();
-        };
-        let Seen { tx, owner, state, .. } = seen;
-        if let Some(refused) = seen.fake() {
-            return Told::passed_over(tx, refused);
+        if let Some(told) = self.is_not_believed(&seen) {
+            return told;
         }
-        let record = Record::ClientSeen { tx, owner, state, at };
+        let Seen {
+            contract,
+            tx,
+            owner,
+            state,
+            ..
+        } = seen;
+        let record = Record::ClientSeen {
+            contract,
+            tx,
+            owner,
+            state,
+            at,
+        };
+        let Some(current) = self
+            .current
+            .as_ref()
+            .filter(|current| current.terms.contract == contract)
+        else {
+            let old = self.old.iter().find(|old| old.terms.contract == contract);
+            let has_room = |old: &Old| old.clients.contains_key(&owner) || old.clients.len() < MAX_ACCOUNTS;
+            return if old.is_some_and(has_room) {
+                Told::just(record)
+            } else {
+                Told::passed_over(contract, tx, EventRefused::Full)
+            };
+        };
         let known = match current.clients.get(&owner) {
             Some(known) => known,
             None if current.clients.len() < MAX_ACCOUNTS => return Told::just(record),
             None => {
                 let empty = current.clients.iter().filter(|(_, client)| client.is_empty());
                 let Some((oldest, _)) = empty.min_by_key(|(_, client)| client.last_used) else {
-                    return Told::passed_over(tx, EventRefused::Full);
+                    return Told::passed_over(contract, tx, EventRefused::Full);
                 };
                 return Told {
                     records: vec![Record::Forgotten { client: *oldest }, record],
@@ -132,44 +167,70 @@ impl Accounts {
                 };
             }
         };
-        let party = Party::client(owner);
+        let counts = [state.tokens, known.state.tokens, known.levels.memory];
         Self::held_against(
-            tx,
-            party,
             record,
-            state.tokens,
-            known.state.tokens,
-            known.levels.memory,
+            Party::client(owner),
+            counts,
+            Record::CursorMoved { contract, tx },
             at,
         )
     }
 
-    /// A worker's contract told its state.
+    /// A worker's contract told its state. Where the message carries money, only if the transaction succeeded.
     pub fn worker_seen(&self, seen: Seen<WorkerState>, at: u64) -> Told {
-        let Some(current) = self.current.as_ref().filter(|_| !self.is_known(&seen.tx)) else {
-            return Told::default();
-        };
-        let Seen { tx, owner, state, .. } = seen;
-        if let Some(refused) = seen.fake() {
-            return Told::passed_over(tx, refused);
+        if let Some(told) = self.is_not_believed(&seen) {
+            return told;
         }
-        let record = Record::WorkerSeen { tx, owner, state, at };
+        let Seen {
+            contract,
+            tx,
+            owner,
+            state,
+            ..
+        } = seen;
+        let record = Record::WorkerSeen {
+            contract,
+            tx,
+            owner,
+            state,
+            at,
+        };
+        let Some(current) = self
+            .current
+            .as_ref()
+            .filter(|current| current.terms.contract == contract)
+        else {
+            return Told::just(record);
+        };
         match current.workers.get(&owner) {
-            None if current.workers.len() >= MAX_ACCOUNTS => Told::passed_over(tx, EventRefused::Full),
+            None if current.workers.len() >= MAX_ACCOUNTS => {
+                Told::passed_over(contract, tx, EventRefused::Full)
+            }
             None => Told::just(record),
             Some(known) => {
-                let party = Party::worker(owner);
-                Self::held_against(
-                    tx,
-                    party,
-                    record,
-                    state.tokens,
-                    known.state.tokens,
-                    known.levels.memory,
-                    at,
-                )
+                let counts = [state.tokens, known.state.tokens, known.levels.memory];
+                let moved = Record::CursorMoved { contract, tx };
+                Self::held_against(record, Party::worker(owner), counts, moved, at)
             }
         }
+    }
+
+    /// Dealt with before, for a contract that is none of ours, or from a sender that is not who it says.
+    fn is_not_believed<S>(&self, seen: &Seen<S>) -> Option<Told> {
+        let ours = self.current.iter().map(|current| current.terms.contract);
+        let mut ours = ours.chain(self.old.iter().map(|old| old.terms.contract));
+        if !ours.any(|contract| contract == seen.contract) || self.is_known(seen.contract, &seen.tx) {
+            return Some(Told::default());
+        }
+        (seen.sender != seen.derived).then(|| {
+            let refused = EventRefused::FakeSender {
+                sender: seen.sender,
+                owner: seen.owner,
+                derived: seen.derived,
+            };
+            Told::passed_over(seen.contract, seen.tx, refused)
+        })
     }
 
     /// The account of the proxy's contract, or of an old one, was read. Nothing where it says nothing new.
@@ -186,15 +247,21 @@ impl Accounts {
         (*known != state).then_some(Record::ContractSeen { contract, state, at })
     }
 
-    fn is_known(&self, tx: &Tx) -> bool {
-        self.cursor().is_some_and(|cursor| cursor.lt >= tx.lt)
+    fn is_known(&self, contract: Address, tx: &Tx) -> bool {
+        self.cursor(&contract).is_some_and(|cursor| cursor.lt >= tx.lt)
     }
 
-    /// Takes over what the chain says, unless its count fell; quarantines who contradicts our books.
-    fn held_against(tx: Tx, party: Party, record: Record, told: u64, seen: u64, ours: u64, at: u64) -> Told {
+    /// Takes over what the chain says, unless its count fell; quarantines who contradicts our books. The counts are what
+    /// is told, what was told before, and ours.
+    fn held_against(
+        record: Record,
+        party: Party,
+        [told, seen, ours]: [u64; 3],
+        moved: Record,
+        at: u64,
+    ) -> Told {
         let (first, cause) = if told < seen {
-            let cause = Cause::CounterFell { from: seen, to: told };
-            (Record::CursorMoved { tx }, cause)
+            (moved, Cause::CounterFell { from: seen, to: told })
         } else if told > ours && told > seen {
             (record, Cause::ChainAhead { chain: told, ours })
         } else {
@@ -215,21 +282,11 @@ impl Told {
         }
     }
 
-    fn passed_over(tx: Tx, refused: EventRefused) -> Self {
+    fn passed_over(contract: Address, tx: Tx, refused: EventRefused) -> Self {
         Self {
-            records: vec![Record::CursorMoved { tx }],
+            records: vec![Record::CursorMoved { contract, tx }],
             refused: Some(refused),
         }
-    }
-}
-
-impl<S> Seen<S> {
-    fn fake(&self) -> Option<EventRefused> {
-        (self.sender != self.derived).then_some(EventRefused::FakeSender {
-            sender: self.sender,
-            owner: self.owner,
-            derived: self.derived,
-        })
     }
 }
 
@@ -237,9 +294,11 @@ impl Client {
     /// Nothing is owed either way, and nothing goes on: the chain tells all of it again.
     fn is_empty(&self) -> bool {
         self.open == 0
+            // The chain's messages do not tell it.
+            && self.generation == 0
             && self.levels.memory == self.state.tokens
             && self.settling.in_flight.is_none()
             && self.quarantine.is_none()
-            && (self.state.status == Status::Closed || self.state.balance.nano() == 0)
+            && (self.state.status == Status::Closed || self.state.balance == Nanoton::ZERO)
     }
 }

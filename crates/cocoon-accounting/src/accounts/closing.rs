@@ -30,24 +30,30 @@ pub(super) fn due(old: &Old, policy: &Policy, now: u64, steps: &mut Vec<Step>) {
         return;
     }
     match old.state.status {
-        Status::Open if old.proxy.is_free(now) => room.start(Party::Proxy, Kind::CloseRequest, 0, steps),
+        Status::Open if old.proxy.is_free(now) => room.start(Party::Proxy, Kind::CloseRequest, (0, 0), steps),
         Status::Open | Status::Closed => {}
         Status::Closing => {
             let mut each = |party: Party, kind: Kind, account: &OldAccount| {
                 if !room.timed_out(party, &account.settling, steps) && account.settling.is_free(now) {
-                    room.start(party, kind, account.tokens, steps);
+                    room.start(party, kind, (account.tokens, account.generation), steps);
                 }
             };
-            if !old.clients.is_empty() {
-                for (owner, account) in &old.clients {
-                    each(Party::client(*owner), Kind::GrantRefund, account);
-                }
-            } else if !old.workers.is_empty() {
-                for (owner, account) in &old.workers {
-                    each(Party::worker(*owner), Kind::LastPayout, account);
-                }
+            let mut clients = old
+                .clients
+                .iter()
+                .filter(|(_, account)| account.is_left())
+                .peekable();
+            let mut workers = old
+                .workers
+                .iter()
+                .filter(|(_, account)| account.is_left())
+                .peekable();
+            if clients.peek().is_some() {
+                clients.for_each(|(owner, account)| each(Party::client(*owner), Kind::GrantRefund, account));
+            } else if workers.peek().is_some() {
+                workers.for_each(|(owner, account)| each(Party::worker(*owner), Kind::LastPayout, account));
             } else if now > u64::from(old.state.unlock_at) && old.proxy.is_free(now) {
-                room.start(Party::Proxy, Kind::CloseComplete, 0, steps);
+                room.start(Party::Proxy, Kind::CloseComplete, (0, 0), steps);
             }
         }
     }

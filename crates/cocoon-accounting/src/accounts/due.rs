@@ -84,42 +84,6 @@ impl Accounts {
         settling.in_flight
     }
 
-    /// Every settlement under way, for whoever watches their targets.
-    pub fn settlements(&self) -> Vec<Settlement> {
-        let mut found = Vec::new();
-        let mut look = |contract: Address, party: Party, settling: &Settling| {
-            if let Some(InFlight { kind, tokens, .. }) = settling.in_flight {
-                found.push(Settlement {
-                    contract,
-                    party,
-                    kind,
-                    tokens,
-                });
-            }
-        };
-        if let Some(current) = &self.current {
-            let contract = current.terms.contract;
-            for (owner, client) in &current.clients {
-                look(contract, Party::client(*owner), &client.settling);
-            }
-            for (owner, worker) in &current.workers {
-                look(contract, Party::worker(*owner), &worker.settling);
-            }
-            look(contract, Party::Proxy, &current.proxy);
-        }
-        for old in &self.old {
-            let contract = old.terms.contract;
-            for (owner, account) in &old.clients {
-                look(contract, Party::client(*owner), &account.settling);
-            }
-            for (owner, account) in &old.workers {
-                look(contract, Party::worker(*owner), &account.settling);
-            }
-            look(contract, Party::Proxy, &old.proxy);
-        }
-        found
-    }
-
     fn commit_due(&self, policy: &Policy, now: u64, steps: &mut Vec<Step>) {
         let (Some(current), commits) = (&self.current, &self.commits) else {
             return;
@@ -275,7 +239,7 @@ fn settlements_due(current: &Generation, policy: &Policy, now: u64, steps: &mut 
             continue;
         }
         payable = payable.map(|payable| payable.saturating_sub(takes.nano()));
-        room.start(party, Kind::Payout, tokens, steps);
+        room.start(party, Kind::Payout, (tokens, 0), steps);
     }
     // 2. Charges and refunds; every one of them when a payout waits for charges.
     for (owner, client) in &current.clients {
@@ -284,7 +248,7 @@ fn settlements_due(current: &Generation, policy: &Policy, now: u64, steps: &mut 
             continue;
         }
         if let Some((kind, tokens)) = client.due(prices, policy, needs_charges) {
-            room.start(party, kind, tokens, steps);
+            room.start(party, kind, (tokens, client.generation), steps);
         }
     }
     // 3. The owner's share.
@@ -297,7 +261,7 @@ fn settlements_due(current: &Generation, policy: &Policy, now: u64, steps: &mut 
         && current.state.status == Status::Open
         && wanted
     {
-        room.start(Party::Proxy, Kind::Withdraw, share.nano(), steps);
+        room.start(Party::Proxy, Kind::Withdraw, (share.nano(), 0), steps);
     }
 }
 
@@ -342,7 +306,14 @@ impl Room {
         is_late
     }
 
-    pub(super) fn start(&mut self, party: Party, kind: Kind, tokens: u64, steps: &mut Vec<Step>) {
+    /// Starts a message for a count and, for a refund, a generation.
+    pub(super) fn start(
+        &mut self,
+        party: Party,
+        kind: Kind,
+        (tokens, generation): (u64, u32),
+        steps: &mut Vec<Step>,
+    ) {
         let Some(left) = self.left.checked_sub(1) else {
             return;
         };
@@ -352,6 +323,7 @@ impl Room {
             party,
             kind,
             tokens,
+            generation,
         };
         steps.push(Step {
             record: Record::SettlementStarted {

@@ -193,9 +193,11 @@ impl Accounts {
     }
 
     /// The count that may be signed for a client or worker now: what a commit seen on the chain covers.
-    /// `None` when nothing may be signed.
+    ///
+    /// `None` when nothing may be signed: not before this start's commit was seen, since a crash may have taken the record
+    /// that an earlier one was, and a signed count must never fall.
     pub fn signable(&self, party: Party) -> Option<u64> {
-        if self.halted.is_some() {
+        if !self.is_ready() {
             return None;
         }
         match party {

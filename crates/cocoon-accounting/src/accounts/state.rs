@@ -10,7 +10,7 @@ use crate::{
     levels::Levels,
     pricing::Prices,
     record::{Cause, Kind},
-    terms::{ClientState, ContractState, Party, Terms, Tx, WorkerState},
+    terms::{ClientState, ContractState, Party, Status, Terms, Tx, WorkerState},
 };
 
 /// The accounts under one contract.
@@ -31,6 +31,8 @@ pub(super) struct Generation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) state: ClientState,
+    /// How often it was seen to open again after it was closed.
+    pub(super) generation: u32,
     pub(super) levels: Levels,
     pub(super) reserved: u64,
     pub(super) open: u32,
@@ -72,6 +74,8 @@ pub(super) struct InFlight {
 pub(super) struct Old {
     pub(super) terms: Terms,
     pub(super) state: ContractState,
+    /// It is followed still: clients that topped up at the last moment are found by it.
+    pub(super) cursor: Option<Tx>,
     pub(super) clients: BTreeMap<Address, OldAccount>,
     pub(super) workers: BTreeMap<Address, OldAccount>,
     pub(super) proxy: Settling,
@@ -81,6 +85,8 @@ pub(super) struct Old {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct OldAccount {
+    pub(super) status: Status,
+    pub(super) generation: u32,
     pub(super) tokens: u64,
     pub(super) settling: Settling,
 }
@@ -143,9 +149,33 @@ impl Generation {
     }
 }
 
+// === impl OldAccount ===
+
+impl OldAccount {
+    pub(super) fn is_left(&self) -> bool {
+        self.status != Status::Closed
+    }
+
+    /// Its contract's state was told; closed is all that was wanted of it.
+    pub(super) fn told(&mut self, status: Status) {
+        self.status = status;
+        if status == Status::Closed {
+            self.settling = Settling::default();
+        }
+    }
+}
+
 // === impl Client ===
 
 impl Client {
+    /// A closed account that opens again is another generation.
+    pub(super) fn take_over(&mut self, state: ClientState) {
+        if self.state.status == Status::Closed && state.status == Status::Open {
+            self.generation = self.generation.saturating_add(1);
+        }
+        self.state = state;
+    }
+
     /// Adjusted tokens that may still be reserved (spec/ton.md 4.5): limited by what is paid in, and usage that is not
     /// charged yet by the stake. `None` where tokens cost nothing. Nothing where the limits were passed already, as
     /// after a withdrawal.
@@ -155,6 +185,11 @@ impl Client {
         let limit = self.state.tokens.saturating_add(paid.min(stake));
         let used = self.levels.memory.saturating_add(self.reserved);
         Some(limit.saturating_sub(used))
+    }
+
+    /// What it is charged up to at the end: ours, or the chain's where that is ahead and it is in quarantine for it.
+    pub(super) fn last_count(&self) -> u64 {
+        self.levels.memory.max(self.state.tokens)
     }
 
     pub(super) fn account(&self, prices: &Prices) -> ClientAccount {
@@ -239,6 +274,7 @@ code_struct!(Generation {
 });
 code_struct!(Client {
     state,
+    generation,
     levels,
     reserved,
     open,
@@ -263,12 +299,18 @@ code_struct!(InFlight { kind, tokens, since });
 code_struct!(Old {
     terms,
     state,
+    cursor,
     clients,
     workers,
     proxy,
     after_commit
 });
-code_struct!(OldAccount { tokens, settling });
+code_struct!(OldAccount {
+    status,
+    generation,
+    tokens,
+    settling
+});
 code_struct!(Open { tokens, at });
 code_struct!(Commits {
     seqno,
