@@ -203,8 +203,8 @@ async function registry(w, step) {
     refused(await step('change params to equal delays', () => ask(0x022fa189, 13, change(20n, 86400, 86400))), 2002);
     done(await step('change params', () => ask(0x022fa189, 14, change(20n, 7200, 60))));
     const p = { ...w.p, version: 6, proxyDelay: 7200, clientDelay: 60, minProxyStake: 2n * TON, minClientStake: 3n * TON };
-    assert.ok(w.readRoot().params.equals(c.params(p, 7)));
-    const codes = { proxy: c.code('worker'), worker: c.code('client'), client: c.code('proxy') };
+    assert.ok(w.readRoot().params.equals(c.params(p, 7, c.STANDINS)));
+    const codes = { proxy: c.STANDINS.worker, worker: c.STANDINS.client, client: c.STANDINS.proxy };
     done(await step('upgrade contracts', () => ask(0xa2370f61, 15, (b) => b.storeRef(codes.proxy).storeRef(codes.worker).storeRef(codes.client))));
     assert.ok(w.readRoot().params.equals(c.params({ ...p, version: 7 }, 7, codes)));
     done(await step('upgrade code', () => ask(0x11aefd51, 16, (b) => b.storeRef(c.code('root')))));
@@ -214,7 +214,7 @@ async function registry(w, step) {
     done(await step('change owner', () => ask(0xc4a1ae54, 18, (b) => b.storeAddress(STRANGER))));
     refused(await step('the old owner', () => ask(0x563c1d96, 19)), 1010);
     assert.ok(w.readRoot().owner.equals(STRANGER));
-    const data = c.rootInit(w.p, ROOT_OWNER, 99).data;
+    const data = c.rootInit(w.p, ROOT_OWNER, { version: 99, codes: c.STANDINS }).data;
     done(await step('upgrade full', () => w.send(STRANGER, w.root, TON / 10n, c.body(0x4f7c5789, 20, (b) => b.storeRef(data).storeRef(c.code('root'))))));
     assert.equal(w.readRoot().version, 99);
 }

@@ -20,7 +20,7 @@ export class World {
         this.proxyKey = c.key(1);
         this.query = 0;
         const pub = this.proxyKey.publicKey;
-        this.rootInit = c.rootInit(p, ROOT_OWNER);
+        this.rootInit = c.rootInit(p, ROOT_OWNER, { codes: c.STANDINS });
         this.root = c.address(this.rootInit);
         this.proxyInit = c.proxyInit(p, this.root, PROXY_OWNER, pub);
         this.proxy = c.address(this.proxyInit);
