@@ -9,6 +9,8 @@ use futures_util::future::BoxFuture;
 use tycho_types::cell::Cell;
 
 pub use self::error::ChainError;
+#[cfg(test)]
+pub(crate) use self::transaction::body_cell;
 pub(crate) use self::{account::account_from_state, error::Malformed};
 
 /// What a node asks of a chain. All of it; nodes parse account data themselves and call no get methods (spec/ton.md 8.1).

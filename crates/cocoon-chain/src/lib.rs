@@ -5,20 +5,32 @@
 //!   kept in SQLite. [`LedgerChain`] is the trait on it.
 //! * [`serve`] shows a ledger over HTTP in toncenter's form, and [`HttpChain`] is the trait on that, for a test network
 //!   of several processes.
+//! * [`WalletSender`], [`Follower`] and [`Registry`] are what nodes do with any chain: send, watch an account, know the
+//!   network's configuration.
 //!
-//! Nodes know nothing of which chain it is. Nothing here knows the contracts' meaning; that is `cocoon-contracts`.
+//! Nodes know nothing of which chain it is. What messages mean is
+//! `cocoon-contracts`' business.
 //! Facts: spec/ton.md sections 1, 7, 8, 11 and 12.
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod chain;
+mod follower;
 mod http;
 mod http_chain;
 mod ledger;
+mod registry;
+#[cfg(test)]
+mod testing;
+mod wallet_sender;
 
 pub use chain::{Account, At, Chain, ChainError, Head, Message, Status, Transaction, TxId};
+pub use follower::{Followed, Follower};
 pub use http::serve;
 pub use http_chain::{HttpChain, HttpChainError};
 pub use ledger::{
     Block, Faults, GetMethodError, GetMethodOutput, Ledger, LedgerChain, LedgerError, LedgerOptions,
     StackItem, StoreError, SubmitError,
 };
+pub use registry::{Registry, RegistryError, RegistryOptions};
+pub use wallet_sender::{SendError, Sent, WalletSender, WalletSenderOptions};

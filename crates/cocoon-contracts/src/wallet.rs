@@ -203,6 +203,15 @@ impl Network {
 // === impl Outgoing ===
 
 impl Outgoing {
+    /// The body that it travels with: the given one, the comment's, or an empty one.
+    pub fn contents(&self) -> Result<Cell, ExternalError> {
+        match (&self.body, &self.comment) {
+            (Some(body), _) => Ok(body.clone()),
+            (None, Some(comment)) => comment_body(comment),
+            (None, None) => Ok(Cell::default()),
+        }
+    }
+
     /// The message.
     fn to_cell(&self) -> Result<Cell, ExternalError> {
         let comment = self.comment.as_deref().filter(|_| self.body.is_none());

@@ -1,4 +1,5 @@
 mod crash;
+mod differential;
 mod faults;
 pub(crate) mod kit;
 mod messages;
