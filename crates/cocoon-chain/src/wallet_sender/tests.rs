@@ -135,7 +135,7 @@ async fn a_message_that_the_wallet_leaves_out_is_not_called_sent() {
     let sender = funded(&network, 10 * TON).await;
     // A mode that does not exist.
     let odd = Outgoing {
-        mode: 16,
+        mode: 4,
         ..to(9, TON)
     };
     let (before, odd, after) = (

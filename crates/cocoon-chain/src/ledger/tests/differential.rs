@@ -15,7 +15,7 @@ use tycho_types::{
 };
 
 use crate::{
-    chain::account_from_state,
+    chain::{Status, account_from_state},
     ledger::{
         config,
         execute::{Envelope, Outcome, execute},
@@ -152,7 +152,13 @@ fn run(config: &ParsedConfig, seed: HashBytes, step: &Step) -> Expected {
             .map_or(0, |phase| phase.storage_fees_collected.into_inner())
             .to_string(),
         balance: account.balance.nano().to_string(),
-        status: format!("{:?}", account.status).to_lowercase(),
+        status: match account.status {
+            Status::Missing => "none",
+            Status::Uninit => "uninit",
+            Status::Active => "active",
+            Status::Frozen => "frozen",
+        }
+        .to_owned(),
         data: account.data.map(|data| hex::encode(data.repr_hash().as_slice())),
         out: transaction
             .out_msgs
