@@ -102,7 +102,8 @@ async function refusals(w, step) {
     refused(await step('claim with nothing to claim', () => w.claim()), 1016);
     refused(await step('worker claim with nothing to claim', () => w.workerClaim()), 1016);
     refused(await step('withdraw below the stake', () => w.withdraw()), 1001);
-    refused(await step('trailing bits', () => w.send(CLIENT_OWNER, w.client, TON, c.body(OP.withdraw, 1, (b) => b.storeAddress(CLIENT_OWNER).storeBit(0)))), 9);
+    refused(await step('bits too many', () => w.send(CLIENT_OWNER, w.client, TON, c.body(OP.withdraw, 1, (b) => b.storeBit(0).storeAddress(CLIENT_OWNER)))), 9);
+    refused(await step('a body too short', () => w.send(CLIENT_OWNER, w.client, TON, c.body(OP.withdraw, 1))), 9);
     refused(await step('increase stake to less', () => w.send(CLIENT_OWNER, w.client, TON, c.askCoins(OP.increaseStake, 1, TON, CLIENT_OWNER))), 1003);
     refused(await step('owner close by a stranger', () => w.ownerClose({ from: STRANGER })), 1010);
     refused(await step('close complete while open', () => w.signedClose(OP.closeComplete)), 1006);

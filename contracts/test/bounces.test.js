@@ -105,3 +105,10 @@ test('every operation works with the least value that is taken', async () => {
     done(await w.signedClose(OP.closeComplete, { value: LEAST }));
     balanced(w);
 });
+
+test('a malformed address', async () => {
+    const w = await open();
+    const steps = await w.send(CLIENT_OWNER, w.client, TON, c.body(OP.withdraw, 1, (b) => b.storeUint(0, 267)));
+    refusedFor(steps, 9);
+    balanced(w);
+});
