@@ -23,6 +23,8 @@ const MAX_ENTRIES: usize = 4096;
 /// An entry with this bit set is of a kind that nodes skip.
 const OTHER_KIND: bool = true;
 const TEXT_LENGTH_BITS: u16 = 7;
+/// What seven bits can say; two IPv4 addresses with ports have 43 characters.
+const MAX_TEXT_BYTES: usize = 127;
 
 // === impl Lists ===
 
@@ -67,10 +69,10 @@ pub(super) fn to_cell(config: &RootConfig) -> Cell {
         .finish()
 }
 
-/// `type bit`, `length u7`, ASCII.
+/// `type bit`, `length u7`, ASCII. Text that is too long to be two endpoints is cut, and then left out by every reader.
 pub(super) fn entry(text: &str) -> Cell {
     let bytes = text.as_bytes();
-    // Two IPv4 addresses with ports have 43 characters at most.
+    let bytes = bytes.get(..MAX_TEXT_BYTES).unwrap_or(bytes);
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     Writer::new()
         .bit(!OTHER_KIND)

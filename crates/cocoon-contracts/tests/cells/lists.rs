@@ -1,11 +1,11 @@
 //! Lists of the root contract: dictionaries that somebody else made.
 
-use cocoon_contracts::{Cell, Flaw, RegisteredProxy, RootConfig};
+use cocoon_contracts::{Cell, Flaw, RegisteredProxy, RootConfig, root};
 use tycho_types::{cell::CellBuilder, dict::Dict};
 
 use crate::setup::{at, params};
 
-fn root(lists: CellBuilder) -> Result<RootConfig, Flaw> {
+fn config(lists: CellBuilder) -> Result<RootConfig, Flaw> {
     let empty = RootConfig {
         owner: at(1),
         version: 1,
@@ -40,7 +40,7 @@ fn proxies(dictionary: Option<Cell>) -> Result<RootConfig, Flaw> {
     if let Some(cell) = dictionary {
         lists.store_reference(cell).unwrap();
     }
-    root(lists)
+    config(lists)
 }
 
 fn entry(kind: bool, length: u8, text: &[u8]) -> Cell {
@@ -155,4 +155,18 @@ fn damaged_dictionaries() {
     );
     let pruned = crate::setup::launch(crate::setup::PROXY);
     assert_eq!(proxies(Some(pruned)), Err(Flaw::Dictionary));
+}
+
+#[test]
+fn a_text_that_is_no_endpoint_is_written_without_harm() {
+    let long = RegisteredProxy {
+        seqno: 1,
+        workers: "x".repeat(1000),
+        clients: String::new(),
+    };
+    let message = root::Message {
+        query_id: 1,
+        change: root::Change::RegisterProxy(long),
+    };
+    assert!(root::Message::parse(&message.to_cell()).is_err());
 }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use cocoon_contracts::{Cell, CellError, Flaw, RootConfig, client, code, hash, message, proxy, root, worker};
+use cocoon_contracts::{
+    Cell, CellError, Deployment, Flaw, Params, RootConfig, client, code, hash, message, proxy, root, worker,
+};
+use cocoon_types::Address;
 use serde_json::Value;
 use tycho_types::{
     boc::Boc,
@@ -79,10 +82,33 @@ fn storages_and_bodies() {
             let data = state.data.unwrap();
             assert_eq!(storage(contract, &data).as_ref(), Ok(&data), "{name}: {contract}");
             *storages.entry(contract).or_insert(0) += 1;
+            let address: Address = step["address"].as_str().unwrap().parse().unwrap();
+            let derive = |params: &Params, root| {
+                let params = Params {
+                    codes: code::codes(),
+                    ..params.clone()
+                };
+                Deployment::new(root, params).unwrap()
+            };
             match contract {
-                "client" => own += i32::from(client::Storage::parse(&data).unwrap().own.is_some()),
-                "proxy" => pools += i32::from(proxy::Storage::parse(&data).unwrap().pool.is_some()),
-                "worker" => owed += i32::from(worker::Storage::parse(&data).unwrap().owed_tokens.is_some()),
+                "client" => {
+                    let it = client::Storage::parse(&data).unwrap();
+                    own += i32::from(it.own.is_some());
+                    let derived = derive(&it.params, address).client(&it.owner, &it.proxy, &it.proxy_key);
+                    assert_eq!(derived.address(), address, "{name}");
+                }
+                "proxy" => {
+                    let it = proxy::Storage::parse(&data).unwrap();
+                    pools += i32::from(it.pool.is_some());
+                    let derived = derive(&it.params, it.root).proxy(&it.owner, &it.key);
+                    assert_eq!(derived.address(), address, "{name}");
+                }
+                "worker" => {
+                    let it = worker::Storage::parse(&data).unwrap();
+                    owed += i32::from(it.owed_tokens.is_some());
+                    let derived = derive(&it.params, address).worker(&it.owner, &it.proxy, &it.proxy_key);
+                    assert_eq!(derived.address(), address, "{name}");
+                }
                 _ => {}
             }
 
