@@ -23,8 +23,8 @@ const MAX_ENTRIES: usize = 4096;
 /// An entry with this bit set is of a kind that nodes skip.
 const OTHER_KIND: bool = true;
 const TEXT_LENGTH_BITS: u16 = 7;
-/// What seven bits can say; two IPv4 addresses with ports have 43 characters.
-const MAX_TEXT_BYTES: usize = 127;
+/// Two IPv4 addresses with ports have 43 characters; 110 would still fit the message that updates a proxy.
+const MAX_TEXT_BYTES: usize = 100;
 
 // === impl Lists ===
 

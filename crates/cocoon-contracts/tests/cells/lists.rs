@@ -164,9 +164,11 @@ fn a_text_that_is_no_endpoint_is_written_without_harm() {
         workers: "x".repeat(1000),
         clients: String::new(),
     };
-    let message = root::Message {
-        query_id: 1,
-        change: root::Change::RegisterProxy(long),
-    };
-    assert!(root::Message::parse(&message.to_cell()).is_err());
+    for change in [
+        root::Change::RegisterProxy(long.clone()),
+        root::Change::UpdateProxy(long),
+    ] {
+        let message = root::Message { query_id: 1, change };
+        assert!(root::Message::parse(&message.to_cell()).is_err());
+    }
 }
