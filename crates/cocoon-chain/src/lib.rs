@@ -7,6 +7,7 @@
 //!   of several processes.
 //! * [`WalletSender`], [`Follower`] and [`Registry`] are what nodes do with any chain: send, watch an account, know the
 //!   network's configuration.
+//! * [`wallet_file`] keeps a wallet's words on disk.
 //!
 //! Nodes know nothing of which chain it is. What messages mean is
 //! `cocoon-contracts`' business.
@@ -22,6 +23,7 @@ mod ledger;
 mod registry;
 #[cfg(test)]
 mod testing;
+pub mod wallet_file;
 mod wallet_sender;
 
 pub use chain::{Account, At, Chain, ChainError, Head, Message, Status, Transaction, TxId};
