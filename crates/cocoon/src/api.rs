@@ -1,27 +1,19 @@
 //! The gateway's API as this program's own commands use it: plain HTTP to a listener of the user's choice.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::exit::Hinted;
-use crate::up::default_ready_file;
+use crate::running::Running;
 
 const USUAL: &str = "http://127.0.0.1:10000/v1";
 
 /// The base URL: what was given, else the running `cocoon up` of this user, else the usual port.
 pub(crate) fn base(given: Option<&str>) -> String {
-    #[derive(Deserialize)]
-    struct Ready {
-        api: String,
-    }
-    let read = |path: &Path| serde_json::from_slice::<Ready>(&std::fs::read(path).ok()?).ok();
     match given {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => default_ready_file()
-            .and_then(|path| read(&path))
-            .map_or_else(|| USUAL.to_owned(), |ready| ready.api),
+        None => Running::find().map_or_else(|| USUAL.to_owned(), |running| running.api),
     }
 }
 

@@ -1,6 +1,6 @@
 use clap::{Parser, Subcommand};
 
-use crate::{chat, doctor, key, logging, model, role, up};
+use crate::{account, chat, doctor, earnings, key, logging, model, network, role, settle, up, wallet};
 
 /// Confidential AI computing on TON.
 #[derive(Debug, Parser)]
@@ -35,6 +35,16 @@ pub(crate) enum Command {
     Model(model::ModelArgs),
     /// Make, list and revoke the gateway's API keys.
     Key(key::KeyArgs),
+    /// What the gateway has with each proxy: look, top up, take back.
+    Account(account::AccountArgs),
+    /// What workers earned.
+    Earnings(earnings::EarningsArgs),
+    /// Have a proxy bring its accounts to the chain now.
+    Settle(settle::SettleArgs),
+    /// Make a wallet, look at it, send from it.
+    Wallet(wallet::WalletArgs),
+    /// Deploy a network's registry, show it, change it.
+    Network(network::NetworkArgs),
     /// Say what this machine can do and what is missing for more.
     Doctor(doctor::DoctorArgs),
 }

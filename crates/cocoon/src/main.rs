@@ -4,19 +4,27 @@
 //! (STYLE rule 14: 0 done, 1 refused or failed, 2 usage or configuration, 3 internal). Decides nothing that a role decides.
 #![forbid(unsafe_code)]
 
+mod account;
 mod api;
+mod chain;
 mod chat;
 mod cli;
 mod config;
 mod doctor;
+mod earnings;
+mod endpoint;
 mod exit;
 mod key;
 mod logging;
 mod model;
+mod network;
 mod role;
+mod running;
+mod settle;
 mod shutdown;
 mod text;
 mod up;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -38,6 +46,11 @@ fn main() -> ExitCode {
             cli::Command::Worker(args) => role::run::<role::Worker>(args).await,
             cli::Command::Model(args) => model::run(args).await,
             cli::Command::Key(args) => key::run(args).await,
+            cli::Command::Account(args) => account::run(args).await,
+            cli::Command::Earnings(args) => earnings::run(args).await,
+            cli::Command::Settle(args) => settle::run(args).await,
+            cli::Command::Wallet(args) => wallet::run(args).await,
+            cli::Command::Network(args) => network::run(args).await,
             cli::Command::Doctor(args) => doctor::run(args).await,
         }
     });

@@ -1,9 +1,11 @@
 //! `cocoon up`: a whole network on this machine as one process tree, each role a process of its own as in production.
 //!
 //! Plans what runs ([`plan`]), keeps each process alive ([`process`]), says what there is ([`report`]) and stops all in
-//! order: gateway first, so that no caller meets a half-stopped network, then workers, then the proxy.
+//! order: gateway first, so that no caller meets a half-stopped network, then workers, then the proxy, then the ledger.
+//! With payments ([`money`]) a ledger starts before all others.
 
 mod model_file;
+mod money;
 mod plan;
 mod process;
 mod report;
@@ -19,6 +21,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::sync::Notify;
 
+use self::money::{Money, Wishes};
 use self::plan::{Engine, Home};
 use self::process::Supervised;
 use crate::exit::Hinted;
@@ -34,6 +37,8 @@ use crate::{api, shutdown};
   cocoon up --workers 2                       two workers share the load
   cocoon up --engine http://127.0.0.1:8000    workers serve your vLLM (tier `open`)
   cocoon up --engine auto                     workers look for vLLM, SGLang, llama.cpp, Ollama, LM Studio
+  cocoon up --price 5 --settle 60             workers ask a quarter of the usual price, the proxy settles each minute
+  cocoon up --no-money                        the same network without payments
   cocoon up --ready-file ready.json           for scripts: written once requests can be served")]
 pub(crate) struct UpArgs {
     /// How many workers.
@@ -52,12 +57,27 @@ pub(crate) struct UpArgs {
     /// The gateway's port; without it 10000, or a free one when that is taken.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// Write `{"api", "ledger", "roles"}` as JSON to this file once requests can be served.
+    /// Write `{"api", "ledger", "root", "wallets", "roles"}` as JSON to this file once requests can be served.
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
     /// Print that JSON on stdout instead of a table.
     #[arg(long)]
     json: bool,
+    /// Deploy a network with payments, which is not the default yet.
+    #[arg(long, hide = money::BY_DEFAULT, conflicts_with = "no_money")]
+    money: bool,
+    /// No ledger, no wallets, no payments.
+    #[arg(long, conflicts_with_all = ["price", "settle"])]
+    no_money: bool,
+    /// What the workers ask for an adjusted token (one of a prompt; one of an answer is 8), in nanoTON; without it the
+    /// network's 20. It sets the workers' coefficient, so it may change from start to start; the network's own price is
+    /// part of every contract's address and stays.
+    #[arg(long, value_name = "NANOTON")]
+    price: Option<money::Price>,
+    /// When the proxy brings its accounts to the chain: after `each` request, when a `threshold` is reached, or every so
+    /// many seconds; without it the proxy's default.
+    #[arg(long, value_name = "WHEN")]
+    settle: Option<money::Settle>,
     /// How long the build took before, in seconds: `./cocoon up` says it, so that all times stand together.
     #[arg(long, hide = true, env = "COCOON_BUILD_SECONDS")]
     build_seconds: Option<u64>,
@@ -105,7 +125,12 @@ async fn serve(
     model_time: Duration,
     start: Instant,
 ) -> anyhow::Result<()> {
-    let proxy = network.start("proxy", home.proxy()?);
+    let money = match args.wishes() {
+        Some(wishes) => Some(network.pay(args, home, engine, &wishes).await?),
+        None => None,
+    };
+    let money = money.as_ref();
+    let proxy = network.start("proxy", home.proxy(money)?);
     let proxy = network.announced(proxy).await?;
     let clients = proxy
         .clients
@@ -114,11 +139,17 @@ async fn serve(
         .workers
         .context("the proxy announced no listener for workers")?;
     home.pin_proxy(&proxy)?;
+    if let Some(money) = money {
+        money.register(workers, clients).await?;
+    }
 
     for index in 1..=args.workers {
-        network.start(format!("worker-{index}"), home.worker(index, workers, engine)?);
+        network.start(
+            format!("worker-{index}"),
+            home.worker(index, workers, engine, money)?,
+        );
     }
-    let gateway = network.start("gateway", home.client(clients, engine, args.port)?);
+    let gateway = network.start("gateway", home.client(clients, engine, args.port, money)?);
     let gateway = network.announced(gateway).await?;
     home.pin_client(&gateway)?;
 
@@ -133,7 +164,7 @@ async fn serve(
     for index in 0..network.processes.len() {
         network.announced(index).await?;
     }
-    let ready = network.ready(&api);
+    let ready = network.ready(&api, money);
     ready.write(home, args.ready_file.as_deref())?;
     if args.json {
         ready.print_json()?;
@@ -147,12 +178,12 @@ async fn serve(
             seconds(model_time),
             seconds(start.elapsed())
         );
-        ready.print_table(&model, engine, &times);
+        ready.print_table(&model, engine, &times).await;
     }
     loop {
         tokio::select! {
             error = network.first_failure() => return Err(error),
-            () = network.changes.notified() => network.ready(&api).write(home, args.ready_file.as_deref())?,
+            () = network.changes.notified() => network.ready(&api, money).write(home, args.ready_file.as_deref())?,
         }
     }
 }
@@ -174,6 +205,20 @@ impl Network {
         self.processes.len() - 1
     }
 
+    /// Starts the ledger and makes wallets and registry.
+    async fn pay(
+        &mut self,
+        args: &UpArgs,
+        home: &Home,
+        engine: &Engine,
+        wishes: &Wishes,
+    ) -> anyhow::Result<Money> {
+        let ledger = self.start("ledger", home.ledger()?);
+        let ledger = self.announced(ledger).await?;
+        home.pin_ledger(&ledger)?;
+        Money::prepare(home.dir(), &ledger.url, args.workers, engine.whole_name(), wishes).await
+    }
+
     /// What the process at this index announced, once it has.
     async fn announced(&self, index: usize) -> anyhow::Result<Arc<Announcement>> {
         self.processes
@@ -189,15 +234,30 @@ impl Network {
         futures_util::future::select_all(failures).await.0
     }
 
-    /// Stops the gateway, then the workers together, then the proxy.
+    /// Stops the gateway, then the workers together, then the proxy, and the ledger last: a proxy that stops may settle.
     async fn stop(&mut self) {
-        let proxy = (!self.processes.is_empty()).then(|| self.processes.remove(0));
-        if let Some(mut gateway) = self.processes.pop_if(|process| process.name() == "gateway") {
-            gateway.stop().await;
+        let (ledger, rest): (Vec<_>, Vec<_>) = self
+            .processes
+            .drain(..)
+            .partition(|process| process.name() == "ledger");
+        let (proxy, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|process| process.name() == "proxy");
+        let (gateway, workers): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|process| process.name() == "gateway");
+        for mut group in [gateway, workers, proxy, ledger] {
+            futures_util::future::join_all(group.iter_mut().map(Supervised::stop)).await;
         }
-        futures_util::future::join_all(self.processes.iter_mut().map(Supervised::stop)).await;
-        if let Some(mut proxy) = proxy {
-            proxy.stop().await;
-        }
+    }
+}
+
+// === impl UpArgs ===
+
+impl UpArgs {
+    /// What is wished for of a network with payments; `None` for one without.
+    fn wishes(&self) -> Option<Wishes> {
+        let asked = self.money || self.price.is_some() || self.settle.is_some();
+        ((money::BY_DEFAULT || asked) && !self.no_money).then_some(Wishes {
+            price: self.price,
+            settle: self.settle,
+        })
     }
 }

@@ -12,6 +12,7 @@ use tokio::process::Command;
 use toml::{Table, Value};
 
 use super::model_file;
+use super::money::Money;
 use super::process::Recipe;
 use crate::exit::Hinted;
 use crate::logging::LogArgs;
@@ -73,6 +74,14 @@ impl Engine {
         }
     }
 
+    /// The model as the workers announce it, where that is known.
+    pub(super) fn whole_name(&self) -> Option<&ModelName> {
+        match self {
+            Self::BuiltIn { name, .. } => Some(name),
+            Self::Outside { model, .. } => model.as_ref(),
+        }
+    }
+
     /// The lowest tier that the gateway has to accept to reach these workers.
     fn tier(&self) -> TierPolicy {
         match self {
@@ -130,7 +139,40 @@ impl Home {
         self.dir.join(READY_FILE)
     }
 
-    pub(super) fn proxy(&self) -> anyhow::Result<Recipe> {
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The ledger is no role: it takes flags. Its address is kept in a file like the roles'.
+    pub(super) fn ledger(&self) -> anyhow::Result<Recipe> {
+        let table = Table::from_iter([("listen".to_owned(), self.address("ledger", "listen", 11100))]);
+        let path = self.config_file("ledger");
+        write_whole(&path, toml::to_string(&table)?.as_bytes())?;
+        let (program, log, dir) = (self.program.clone(), self.log.clone(), self.dir.join("ledger"));
+        std::fs::create_dir_all(&dir)
+            .with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        Ok(Box::new(move || {
+            let read = || toml::from_str::<Table>(&std::fs::read_to_string(&path).ok()?).ok();
+            let listen = read().and_then(|table| table.get("listen")?.as_str().map(str::to_owned));
+            let mut command = Command::new(&program);
+            command.args(log.as_flags()).arg("ledger").arg("--dir").arg(&dir);
+            command
+                .arg("--listen")
+                .arg(listen.unwrap_or_else(|| local(0).to_string()));
+            command.args(["--announce", "--exit-with-stdin"]);
+            command
+        }))
+    }
+
+    /// Fixes the ledger's address for its restarts: the roles know it.
+    pub(super) fn pin_ledger(&self, announced: &Announcement) -> anyhow::Result<()> {
+        self.edit(
+            "ledger",
+            [("listen", announced.url.strip_prefix("http://").map(text))],
+        )
+    }
+
+    pub(super) fn proxy(&self, money: Option<&Money>) -> anyhow::Result<Recipe> {
         let mut table = Table::new();
         for (key, usual) in [
             ("listen_clients", 11002),
@@ -141,10 +183,16 @@ impl Home {
         }
         // Everything is on this machine: work to connect would only cost the user's own start.
         table.insert("pow_difficulty".into(), Value::Integer(0));
-        self.role("proxy", "proxy", table)
+        self.role("proxy", "proxy", table, money)
     }
 
-    pub(super) fn worker(&self, index: u16, proxy: SocketAddr, engine: &Engine) -> anyhow::Result<Recipe> {
+    pub(super) fn worker(
+        &self,
+        index: u16,
+        proxy: SocketAddr,
+        engine: &Engine,
+        money: Option<&Money>,
+    ) -> anyhow::Result<Recipe> {
         let mut table = Table::new();
         table.insert("proxies".into(), Value::Array(vec![text(proxy)]));
         let name = format!("worker-{index}");
@@ -163,7 +211,7 @@ impl Home {
                 }
             }
         }
-        self.role("worker", &name, table)
+        self.role("worker", &name, table, money)
     }
 
     pub(super) fn client(
@@ -171,6 +219,7 @@ impl Home {
         proxy: SocketAddr,
         engine: &Engine,
         port: Option<u16>,
+        money: Option<&Money>,
     ) -> anyhow::Result<Recipe> {
         let mut table = Table::new();
         table.insert("proxies".into(), Value::Array(vec![text(proxy)]));
@@ -183,7 +232,7 @@ impl Home {
         );
         table.insert("tier".into(), text(engine.tier()));
         table.insert("state_dir".into(), text(self.dir.join("gateway").display()));
-        self.role("client", "gateway", table)
+        self.role("client", "gateway", table, money)
     }
 
     /// Fixes the proxy's addresses for its restarts: the others dial them.
@@ -205,7 +254,16 @@ impl Home {
     }
 
     /// Writes a role's configuration and gives the command that runs it.
-    fn role(&self, role: &'static str, name: &str, mut table: Table) -> anyhow::Result<Recipe> {
+    fn role(
+        &self,
+        role: &'static str,
+        name: &str,
+        mut table: Table,
+        money: Option<&Money>,
+    ) -> anyhow::Result<Recipe> {
+        if let Some(money) = money {
+            money.fill(role, name, &mut table);
+        }
         table.insert("is_test".into(), Value::Boolean(true));
         table.insert("accept_simulated".into(), Value::Boolean(true));
         let path = self.config_file(name);

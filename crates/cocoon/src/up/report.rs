@@ -1,21 +1,37 @@
 //! What runs: the ready file for scripts, the table for people.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use cocoon_types::Address;
 use serde::Serialize;
 
 use super::Network;
+use super::money::Money;
 use super::plan::{Engine, Home};
 use super::process::Supervised;
+use crate::endpoint::Endpoint;
 use crate::text::{data, say, table};
+
+/// For a role to tell its contracts; the table is not held up longer.
+const CONTRACTS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The content of the ready file.
 #[derive(Debug, Serialize)]
 pub(super) struct Ready {
     api: String,
-    /// The embedded ledger's URL; there is none yet.
+    /// The embedded ledger's URL; none in a network without payments, as what follows.
     ledger: Option<String>,
+    root: Option<Address>,
+    wallets: Vec<WalletEntry>,
     roles: Vec<RoleEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct WalletEntry {
+    name: String,
+    address: Address,
+    file: PathBuf,
 }
 
 #[derive(Debug, Serialize)]
@@ -28,7 +44,7 @@ struct RoleEntry {
 
 impl Network {
     /// What runs now.
-    pub(super) fn ready(&self, api: &str) -> Ready {
+    pub(super) fn ready(&self, api: &str, money: Option<&Money>) -> Ready {
         let entry = |process: &Supervised| {
             process.current().map(|announced| RoleEntry {
                 role: announced.role.clone(),
@@ -40,7 +56,9 @@ impl Network {
         let roles = self.processes.iter().filter_map(entry).collect();
         Ready {
             api: api.to_owned(),
-            ledger: None,
+            ledger: money.map(|money| money.ledger().to_owned()),
+            root: money.map(Money::root),
+            wallets: money.map(wallets).unwrap_or_default(),
             roles,
         }
     }
@@ -63,7 +81,7 @@ impl Ready {
         Ok(())
     }
 
-    pub(super) fn print_table(&self, model: &str, engine: &Engine, times: &str) {
+    pub(super) async fn print_table(&self, model: &str, engine: &Engine, times: &str) {
         let mut rows = vec![["role", "pid", "address"].map(str::to_owned).to_vec()];
         for role in self.roles.iter().rev() {
             let address = if role.role == "client" {
@@ -75,11 +93,84 @@ impl Ready {
         }
         data!("cocoon is up: {model} answers ({times})\n{}", table(&rows));
         data!("  TEST NETWORK: {}", engine.warning());
+        if let Some(root) = self.root {
+            data!("  TEST COINS: they come from the ledger's faucet and are worth nothing\n");
+            data!("{}", table(&self.contracts(root).await));
+        }
         data!("\n  ask it      cocoon chat \"What is the capital of France? Answer in one sentence.\"");
+        if self.root.is_some() {
+            data!("  your money  cocoon account show; cocoon earnings; cocoon settle");
+        }
         data!("  your app    OPENAI_BASE_URL={} OPENAI_API_KEY=none", self.api);
         data!("  stop        Ctrl-C\n");
         say!("logs of every role:");
     }
+}
+
+impl Ready {
+    /// Registry, contracts as far as the roles have them yet, wallets.
+    async fn contracts(&self, root: Address) -> Vec<Vec<String>> {
+        let mut rows = vec![["contract or wallet", "address", ""].map(str::to_owned).to_vec()];
+        let mut row =
+            |name: String, address: String, what: &str| rows.push(vec![name, address, what.to_owned()]);
+        row("registry".into(), root.to_string(), "cocoon network show");
+        for role in &self.roles {
+            for (name, address) in contracts_of(role).await {
+                row(name, address, "");
+            }
+        }
+        for wallet in &self.wallets {
+            row(
+                format!("wallet {}", wallet.name),
+                wallet.address.non_bounceable(),
+                &wallet.file.display().to_string(),
+            );
+        }
+        rows
+    }
+}
+
+/// The contracts that a role tells of; none while it has none, which is no error.
+async fn contracts_of(role: &RoleEntry) -> Vec<(String, String)> {
+    let (path, own) = match role.role.as_str() {
+        "proxy" => ("/accounts", true),
+        "worker" => ("/earnings", false),
+        "client" => ("/cocoon/v1/account", false),
+        _ => return Vec::new(),
+    };
+    let Ok(endpoint) = Endpoint::new(&role.name, &role.url, None) else {
+        return Vec::new();
+    };
+    let read = endpoint.read::<serde_json::Value>(path);
+    let Ok(Ok((value, _))) = tokio::time::timeout(CONTRACTS_DEADLINE, read).await else {
+        return Vec::new();
+    };
+    let contract = |value: &serde_json::Value| {
+        value
+            .get("contract")
+            .and_then(|text| text.as_str())
+            .map(str::to_owned)
+    };
+    if own {
+        return contract(&value)
+            .map(|address| (role.name.clone(), address))
+            .into_iter()
+            .collect();
+    }
+    let proxies = value.get("proxies").and_then(|list| list.as_array());
+    let contracts = proxies.into_iter().flatten().filter_map(contract);
+    contracts
+        .map(|address| (format!("{} at the proxy", role.name), address))
+        .collect()
+}
+
+fn wallets(money: &Money) -> Vec<WalletEntry> {
+    let entry = |(name, address, file): (&str, Address, PathBuf)| WalletEntry {
+        name: name.to_owned(),
+        address,
+        file,
+    };
+    money.wallets().map(entry).collect()
 }
 
 /// Removes the ready files: nothing can be served any more.
