@@ -43,7 +43,7 @@ pub(super) struct DeployArgs {
     #[arg(long, value_name = "TON")]
     min_proxy_stake: Option<Nanoton>,
     /// What stays of a client's balance as its stake until it closes, in TON
-    #[arg(long, value_name = "TON", default_value = "0.01")]
+    #[arg(long, value_name = "TON", default_value = "0.02")]
     min_client_stake: Nanoton,
 }
 
@@ -115,7 +115,7 @@ fn params(is_test: bool, unique_id: u32) -> Params {
         proxy_delay_before_close: proxy_delay,
         client_delay_before_close: client_delay,
         min_proxy_stake: proxy_stake,
-        min_client_stake: Nanoton::new(10_000_000),
+        min_client_stake: Nanoton::new(20_000_000),
         codes: code::codes(),
     }
 }
