@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LOOK_BACK: usize = 64;
 /// What one message costs beside its value, at most: what must stay so that the wallet can pay it.
 pub(crate) const FEE_ROOM: Nanoton = Nanoton::new(10_000_000);
+/// The same for a deployment: code is carried twice, in the external message and in the one that deploys.
+const DEPLOY_ROOM: Nanoton = Nanoton::new(200_000_000);
 
 /// What became of a message that was executed.
 #[derive(Debug)]
@@ -94,8 +96,10 @@ fn check_balance(wallet: &Wallet, account: &Account, outgoing: &[Outgoing]) -> a
         .iter()
         .filter(|message| message.mode & wallet::mode::ALL == 0)
         .map(|message| message.value);
+    let deploys = outgoing.iter().any(|message| message.state_init.is_some());
+    let room = if deploys { DEPLOY_ROOM } else { FEE_ROOM };
     let needed = values
-        .chain([FEE_ROOM])
+        .chain([room])
         .try_fold(Nanoton::ZERO, Nanoton::checked_add);
     if needed.is_some_and(|needed| needed <= account.balance) {
         return Ok(());
