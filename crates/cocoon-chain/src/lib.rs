@@ -20,6 +20,7 @@ mod follower;
 mod http;
 mod http_chain;
 mod ledger;
+mod purse;
 mod registry;
 #[cfg(test)]
 mod testing;
@@ -34,5 +35,6 @@ pub use ledger::{
     Block, Faults, GetMethodError, GetMethodOutput, Ledger, LedgerChain, LedgerError, LedgerOptions,
     StackItem, StoreError, SubmitError,
 };
+pub use purse::{Purse, PurseError, PurseKeys, PurseKeysError, PurseOptions};
 pub use registry::{Registry, RegistryError, RegistryOptions};
 pub use wallet_sender::{SendError, Sent, WalletSender, WalletSenderOptions};

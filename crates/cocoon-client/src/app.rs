@@ -1,6 +1,8 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use cocoon_accounting::ClientPolicy;
 use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_chain::{Purse, PurseError};
 use cocoon_link::{Identity, IdentityError, LinkOptions, PowOptions};
 use cocoon_types::Tier;
 use cocoon_web::{
@@ -17,7 +19,7 @@ use crate::{
     Config,
     http::{self, Budget, Gateway, Limits},
     idempotency::{Answers, TIME_TO_LIVE},
-    links::Links,
+    links::{Links, Money},
     metrics::GatewayMetrics,
 };
 
@@ -41,6 +43,12 @@ pub enum StartError {
     /// No key or certificate could be made.
     #[error("no identity for links")]
     Identity(#[from] IdentityError),
+    /// The wallet or the registry cannot be used.
+    #[error("the money of this network cannot be reached")]
+    Purse(#[from] PurseError),
+    /// There is nobody to send requests to.
+    #[error("proxies: none is named, and the registry has none (hint: --proxy HOST:PORT)")]
+    NoProxy,
     /// The address is taken or not ours.
     #[error("{addr} cannot be listened on")]
     Listen {
@@ -87,10 +95,29 @@ impl App {
         let api_addr = listener.local_addr().map_err(listen)?;
         let metrics = GatewayMetrics::new();
         let mut tasks = JoinSet::new();
-        let links = Links::start(config.proxies, options, config.is_test, &metrics, &mut tasks);
+        let money = match &config.purse {
+            None => None,
+            Some(options) => Some(Money {
+                purse: Arc::new(Purse::open(options).await?),
+                policy: ClientPolicy {
+                    top_up: config.top_up,
+                    auto_top_up: config.auto_top_up,
+                },
+            }),
+        };
+        let proxies = proxies(config.proxies, money.as_ref())?;
+        let links = Links::start(
+            proxies,
+            options,
+            config.is_test,
+            money.as_ref(),
+            &metrics,
+            &mut tasks,
+        );
         let gateway = Gateway {
             guard,
             links,
+            purse: money.map(|money| money.purse),
             metrics,
             answers: Answers::new(TIME_TO_LIVE),
             budget: Budget::new(Budget::DEFAULT),
@@ -160,6 +187,24 @@ impl std::fmt::Debug for App {
             .field("api_addr", &self.api_addr)
             .finish_non_exhaustive()
     }
+}
+
+/// Those that are named, else those of the registry.
+fn proxies(named: Vec<String>, money: Option<&Money>) -> Result<Vec<String>, StartError> {
+    let proxies = match money {
+        Some(money) if named.is_empty() => money
+            .purse
+            .registry()
+            .proxies
+            .iter()
+            .map(|proxy| proxy.clients.clone())
+            .collect(),
+        _ => named,
+    };
+    if proxies.is_empty() {
+        return Err(StartError::NoProxy);
+    }
+    Ok(proxies)
 }
 
 /// What is presented to proxies and asked of them.

@@ -4,10 +4,11 @@ mod answer;
 
 use bytes::Bytes;
 use cocoon_link::RequestHead;
-use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, RequestId, TierPolicy};
+use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Nanoton, Refusal, RequestId, TierPolicy};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    account::Feared,
     links::{self, Links, Slot},
     metrics::GatewayMetrics,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) max_tokens: u32,
     pub(crate) tier: TierPolicy,
     pub(crate) max_coefficient: Coefficient,
+    /// The most that the answer may cost.
+    pub(crate) max_price: Option<Nanoton>,
     /// When the whole answer must be there.
     pub(crate) deadline: Instant,
     /// The body and nothing else: no header of the caller leaves the gateway.
@@ -83,6 +86,13 @@ pub(crate) fn timed_out() -> Refusal {
 async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
     // The body is handed to a verified peer of an acceptable tier only.
     links::admit(slot.peer(), order.tier)?;
+    let feared = match slot.account() {
+        None => None,
+        Some(account) => Some(account.open(order)?),
+    };
+    let max_coefficient = feared
+        .as_ref()
+        .map_or(order.max_coefficient, Feared::max_coefficient);
     let request_id = new_id()?;
     let head = RequestHead {
         request_id,
@@ -90,7 +100,7 @@ async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
         model: order.model.clone(),
         max_tokens: order.max_tokens,
         tier: order.tier,
-        max_coefficient: order.max_coefficient,
+        max_coefficient,
         timeout: order.deadline.saturating_duration_since(Instant::now()),
         body_bytes: order.body.len() as u64,
     };
@@ -99,7 +109,7 @@ async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
         .open(head)
         .await
         .map_err(|_| Refusal::new(Fault::ProxyLost, "the link to the proxy broke"))?;
-    Answer::begin(slot, exchange, order).await
+    Answer::begin(slot, exchange, order, feared).await
 }
 
 /// A fresh request id, for one leg or for a caller.
@@ -118,7 +128,7 @@ fn may_try_elsewhere(fault: Fault) -> bool {
     fault.is_retryable_elsewhere()
         || matches!(
             fault,
-            Fault::UnknownModel | Fault::TierUnavailable | Fault::PriceTooLow
+            Fault::UnknownModel | Fault::TierUnavailable | Fault::PriceTooLow | Fault::PaymentRequired
         )
 }
 

@@ -1,5 +1,7 @@
 //! The OpenAI API towards apps: who may ask, which path, what the answer looks like.
 
+mod account;
+mod bill;
 mod body;
 mod budget;
 mod held;
@@ -19,6 +21,7 @@ use axum::{
     http::{Method, request::Parts},
     response::{IntoResponse, Response},
 };
+use cocoon_chain::Purse;
 use cocoon_types::{Coefficient, Fault, Refusal, TierPolicy};
 use cocoon_web::{admin::Health, guard::Admitted, guard::Guard};
 
@@ -32,6 +35,8 @@ use scope::Scope;
 pub(crate) struct Gateway {
     pub(crate) guard: Guard,
     pub(crate) links: Arc<Links>,
+    /// What pays; none in a network without payments.
+    pub(crate) purse: Option<Arc<Purse>>,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) answers: Answers,
     pub(crate) budget: Budget,
@@ -122,6 +127,14 @@ impl Gateway {
                 Ok(answer) => scope.finish(answer),
                 Err(refusal) => scope.refuse(&refusal, id),
             },
+            Route::Account(asked) => {
+                let answer = account::serve(self, asked, unread).await;
+                match answer {
+                    Ok(answer) => scope.finish(answer),
+                    Err((refusal, None)) => scope.refuse(&refusal, id),
+                    Err((refusal, Some(rest))) => rest.refuse(scope, &refusal, id).await,
+                }
+            }
             Route::Health => scope.finish(self.health().into_response()),
             Route::Metrics => {
                 self.metrics

@@ -10,6 +10,7 @@
 //! (spec/network.md 6.5.1 and 10) is tested against.
 #![forbid(unsafe_code)]
 
+mod account;
 mod app;
 mod forward;
 mod http;

@@ -9,12 +9,14 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use cocoon_accounting::ClientPolicy;
 use cocoon_attest::VerifiedPeer;
+use cocoon_chain::Purse;
 use cocoon_link::{LinkOptions, Session};
 use cocoon_types::{Fault, Refusal, TierPolicy};
 use tokio::task::JoinSet;
 
-use crate::metrics::GatewayMetrics;
+use crate::{account::Account, metrics::GatewayMetrics};
 pub(crate) use models::{Model, Models};
 
 /// The links to all configured proxies.
@@ -38,6 +40,15 @@ struct Target {
 struct Live {
     session: Session,
     open: AtomicUsize,
+    /// What pays for them.
+    account: Option<Arc<Account>>,
+}
+
+/// Who pays for requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Money {
+    pub(crate) purse: Arc<Purse>,
+    pub(crate) policy: ClientPolicy,
 }
 
 /// A chosen link, counted as in use until this is dropped.
@@ -56,6 +67,7 @@ impl Links {
         proxies: Vec<String>,
         options: LinkOptions,
         is_test: bool,
+        money: Option<&Money>,
         metrics: &GatewayMetrics,
         tasks: &mut JoinSet<()>,
     ) -> Arc<Self> {
@@ -75,6 +87,7 @@ impl Links {
                 options: Arc::clone(&options),
                 is_test,
                 metrics: metrics.clone(),
+                money: money.cloned(),
             };
             tasks.spawn(keeper.run());
         }
@@ -132,6 +145,13 @@ impl Links {
                 "no proxy is connected (hint: GET /health, and `cocoon doctor` on the gateway's machine)",
             )),
         }
+    }
+
+    /// The accounts at the proxies that are linked, with the proxies' addresses.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (&str, Arc<Account>)> {
+        self.targets
+            .iter()
+            .filter_map(|target| Some((target.addr.as_str(), target.live()?.account.clone()?)))
     }
 
     /// The models of all proxies, at most two seconds old.
@@ -208,6 +228,11 @@ impl Slot {
 
     pub(crate) fn session(&self) -> &Session {
         &self.live.session
+    }
+
+    /// What pays at this proxy.
+    pub(crate) fn account(&self) -> Option<&Arc<Account>> {
+        self.live.account.as_ref()
     }
 
     /// Who is at the other end of the link.

@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use cocoon_types::{Coefficient, MAX_BODY_BYTES, TierPolicy};
+use cocoon_chain::{PurseKeys, PurseKeysError, PurseOptions};
+use cocoon_types::{Coefficient, MAX_BODY_BYTES, Nanoton, TierPolicy};
 use serde::Deserialize;
 
 /// What may be set by flag, environment (`COCOON_CLIENT_*`) or file, in this order of precedence.
@@ -76,6 +77,22 @@ pub struct Options {
     /// Time for open requests to end after the signal to stop, in seconds [default: 10]
     #[arg(long, value_name = "SECONDS", env = "COCOON_CLIENT_DRAIN_S")]
     pub drain_s: Option<u64>,
+    /// The chain that holds the money, as http://127.0.0.1:PORT; without it nothing is paid [default: none]
+    #[arg(long, value_name = "URL", env = "COCOON_CLIENT_CHAIN")]
+    pub chain: Option<String>,
+    /// The network's registry: the address of its root contract; needed with `chain`
+    #[arg(long, value_name = "ADDRESS", env = "COCOON_CLIENT_ROOT")]
+    pub root: Option<String>,
+    /// This node's wallet; made if it is not there [default: wallet.toml in the state directory]
+    #[arg(long, value_name = "FILE", env = "COCOON_CLIENT_WALLET_FILE")]
+    pub wallet_file: Option<PathBuf>,
+    /// How much a top-up pays in at a proxy, in TON as 0.05; what a proxy whose key is stolen could take [default: the
+    /// network's least stake]
+    #[arg(long, value_name = "TON", env = "COCOON_CLIENT_TOP_UP")]
+    pub top_up: Option<String>,
+    /// Top up by itself when half of that is used [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_AUTO_TOP_UP")]
+    pub auto_top_up: Option<bool>,
 }
 
 /// A valid configuration.
@@ -111,6 +128,12 @@ pub struct Config {
     pub max_pow_difficulty: u8,
     /// Grace for open requests.
     pub drain: Duration,
+    /// What pays; none in a network without payments.
+    pub purse: Option<PurseOptions>,
+    /// How much a top-up pays in; none for the least stake.
+    pub top_up: Option<Nanoton>,
+    /// Top up by itself.
+    pub auto_top_up: bool,
 }
 
 /// A value that cannot be. Each message names the key.
@@ -140,6 +163,12 @@ pub enum ConfigError {
     /// Not 32 bytes of hex.
     #[error("proxy_images: {0:?} is not an image hash (64 hex digits)")]
     Image(String),
+    /// The keys that concern money.
+    #[error(transparent)]
+    Money(#[from] PurseKeysError),
+    /// Not an amount.
+    #[error("top_up: {0:?} is not an amount of TON above 0, as 0.05")]
+    TopUp(String),
     /// A number outside its range.
     #[error("{key}: {value} is not between {least} and {most}")]
     Range {
@@ -194,6 +223,11 @@ impl Options {
             allowed_origins: first_filled(self.allowed_origins, file.allowed_origins),
             max_pow_difficulty: self.max_pow_difficulty.or(file.max_pow_difficulty),
             drain_s: self.drain_s.or(file.drain_s),
+            chain: self.chain.or(file.chain),
+            root: self.root.or(file.root),
+            wallet_file: self.wallet_file.or(file.wallet_file),
+            top_up: self.top_up.or(file.top_up),
+            auto_top_up: self.auto_top_up.or(file.auto_top_up),
         }
     }
 
@@ -260,9 +294,25 @@ impl Options {
             MAX_POW_DIFFICULTY.into(),
         )?;
         let drain_s = in_range("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, DAY_S)?;
+        let purse = PurseKeys {
+            chain: self.chain,
+            root: self.root,
+            wallet_file: self.wallet_file,
+        };
+        let state_dir = self.state_dir.clone();
+        let purse = purse.build(is_test, || cocoon_web::keys::state_file(state_dir, "wallet.toml"))?;
+        let top_up = match self.top_up {
+            None => None,
+            Some(text) => Some(
+                text.parse()
+                    .ok()
+                    .filter(|amount| *amount > Nanoton::ZERO)
+                    .ok_or(ConfigError::TopUp(text))?,
+            ),
+        };
         Ok(Config {
             listen: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 10000))),
-            proxies: proxies(self.proxies)?,
+            proxies: proxies(self.proxies, purse.is_some())?,
             tier,
             max_coefficient,
             timeout: Duration::from_secs(timeout_s),
@@ -280,6 +330,9 @@ impl Options {
             allowed_origins: self.allowed_origins,
             max_pow_difficulty,
             drain: Duration::from_secs(drain_s),
+            purse,
+            top_up,
+            auto_top_up: self.auto_top_up.unwrap_or(true),
         })
     }
 }
@@ -288,7 +341,8 @@ fn first_filled(first: Vec<String>, second: Vec<String>) -> Vec<String> {
     if first.is_empty() { second } else { first }
 }
 
-fn proxies(given: Vec<String>) -> Result<Vec<String>, ConfigError> {
+/// With a registry nobody has to be named: it knows them.
+fn proxies(given: Vec<String>, has_registry: bool) -> Result<Vec<String>, ConfigError> {
     let mut proxies: Vec<String> = Vec::new();
     for proxy in given {
         let form = proxy.rsplit_once(':').filter(|(host, port)| {
@@ -304,7 +358,7 @@ fn proxies(given: Vec<String>) -> Result<Vec<String>, ConfigError> {
         }
     }
     match proxies.len() {
-        0 => Err(ConfigError::NoProxy),
+        0 if !has_registry => Err(ConfigError::NoProxy),
         MAX_PROXIES.. => Err(ConfigError::TooManyProxies),
         _ => Ok(proxies),
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cocoon_types::{Coefficient, Fault, Refusal, TierPolicy};
+use cocoon_types::{Coefficient, Fault, Nanoton, Refusal, TierPolicy};
 
 use crate::json::members;
 
@@ -16,6 +16,10 @@ pub struct CocoonOptions {
     pub max_coefficient: Option<Coefficient>,
     /// `timeout`: deadline for the whole answer, in seconds; fractions allowed.
     pub timeout: Option<Duration>,
+    /// `max_price`: the most that the answer may cost, in nanoTON.
+    pub max_price: Option<Nanoton>,
+    /// `balance`: whether the answer should tell what is left in the account.
+    pub balance: bool,
 }
 
 impl CocoonOptions {
@@ -54,6 +58,21 @@ impl CocoonOptions {
                     };
                     options.max_coefficient = Some(limit);
                 }
+                "max_price" => {
+                    let Some(limit) = value.parse().ok() else {
+                        return wrong(
+                            "cocoon.max_price",
+                            "`cocoon.max_price` must be an integer in nanoTON, 1000000000 = 1 TON",
+                        );
+                    };
+                    options.max_price = Some(Nanoton::new(limit));
+                }
+                "balance" => {
+                    let Ok(wanted) = value.parse() else {
+                        return wrong("cocoon.balance", "`cocoon.balance` must be true or false");
+                    };
+                    options.balance = wanted;
+                }
                 "timeout" => {
                     let Some(timeout) = seconds(value) else {
                         return wrong(
@@ -66,7 +85,7 @@ impl CocoonOptions {
                 _ => {
                     return wrong(
                         "cocoon",
-                        "`cocoon` holds an unknown member; known are tier, max_coefficient and timeout",
+                        "`cocoon` holds an unknown member; known are tier, max_coefficient, max_price, balance and timeout",
                     );
                 }
             }
@@ -86,15 +105,20 @@ fn seconds(value: &str) -> Option<Duration> {
 mod tests {
     use std::time::Duration;
 
-    use cocoon_types::{Coefficient, Tier, TierPolicy};
+    use cocoon_types::{Coefficient, Nanoton, Tier, TierPolicy};
 
     use super::CocoonOptions;
 
     #[test]
-    fn all_three_are_read() {
-        let options =
-            CocoonOptions::parse(br#"{"tier":"open+simulated","max_coefficient":1500,"timeout":0.5}"#)
-                .unwrap();
+    fn all_members_are_read() {
+        let options = CocoonOptions::parse(
+            br#"{"tier":"open+simulated","max_coefficient":1500,"timeout":0.5,"max_price":7,"balance":true}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (options.max_price, options.balance),
+            (Some(Nanoton::new(7)), true)
+        );
         assert_eq!(
             options.tier,
             Some(TierPolicy::at_least(Tier::Open).and_simulated())
@@ -115,6 +139,9 @@ mod tests {
             r#"{"max_coefficient":-1}"#,
             r#"{"max_coefficient":1.5}"#,
             r#"{"max_coefficient":1000000000}"#,
+            r#"{"max_price":-1}"#,
+            r#"{"max_price":0.5}"#,
+            r#"{"balance":1}"#,
             r#"{"timeout":0}"#,
             r#"{"timeout":-1}"#,
             r#"{"timeout":1e300}"#,

@@ -23,7 +23,9 @@ enum Layer {
 
 const LAYERS: &[(&str, Layer)] = &[
     ("cocoon", Layer::Binary),
+    ("cocoon-accounting", Layer::Pure),
     ("cocoon-attest", Layer::Pure),
+    ("cocoon-chain", Layer::Transport),
     ("cocoon-client", Layer::Role),
     ("cocoon-contracts", Layer::Pure),
     ("cocoon-engine", Layer::Transport),
@@ -33,6 +35,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cocoon-models", Layer::Transport),
     ("cocoon-openai", Layer::Pure),
     ("cocoon-proxy", Layer::Role),
+    ("cocoon-store", Layer::Transport),
     ("cocoon-testkit", Layer::Test),
     ("cocoon-tl", Layer::Pure),
     ("cocoon-types", Layer::Pure),

@@ -116,6 +116,11 @@ pub fn default_dir() -> Option<PathBuf> {
         .map(|home| home.join(".local/state/cocoon"))
 }
 
+/// A node's file of this name, in its state directory or in the default one.
+pub fn state_file(state_dir: Option<PathBuf>, name: &str) -> PathBuf {
+    state_dir.or_else(default_dir).unwrap_or_default().join(name)
+}
+
 // === impl KeyId ===
 
 impl KeyId {

@@ -2,7 +2,9 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use cocoon_accounting::WorkerPolicy;
 use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_chain::{Purse, PurseError};
 use cocoon_engine::{EngineKey, EngineKeyError, EngineOptions};
 use cocoon_link::{CurrentIdentity, Identity, IdentityError, LinkOptions, PowOptions};
 use cocoon_types::Private;
@@ -16,9 +18,11 @@ use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    earnings,
     engine::EngineWatch,
     leg,
     options::{Config, EngineChoice},
+    pay::{self, Till},
     shop::Shop,
     status,
 };
@@ -68,6 +72,9 @@ pub enum StartError {
     /// The admin listener must not open like this.
     #[error("admin: {0}")]
     Guard(#[source] GuardError),
+    /// The wallet or the registry cannot be used.
+    #[error("the money of this network cannot be reached")]
+    Purse(#[from] PurseError),
 }
 
 /// Why a worker ended by itself.
@@ -119,7 +126,16 @@ impl App {
         let admin = TcpListener::bind(config.admin).await.map_err(on_admin)?;
         let admin_addr = admin.local_addr().map_err(on_admin)?;
         let (engine, view, suspicion) = EngineWatch::new(&config, engine_options);
-        let shop = Shop::new(&config, identity, view, suspicion);
+        let till = match &config.purse {
+            None => None,
+            Some(options) => {
+                let purse = Arc::new(Purse::open(options).await?);
+                let owner = config.owner.unwrap_or_else(|| purse.address());
+                let policy = WorkerPolicy::default();
+                Some(Till { purse, owner, policy })
+            }
+        };
+        let shop = Shop::new(&config, identity, view, suspicion, till);
         Ok(Self {
             config,
             shop,
@@ -159,6 +175,17 @@ impl App {
                 "link to a proxy"
             });
         }
+        if let Some(till) = &shop.till {
+            let keep = pay::keep(Arc::clone(&shop), Arc::clone(&till.purse));
+            let stopped = shop.stopped.clone();
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = keep => {}
+                    () = stopped.cancelled() => {}
+                }
+                "pay"
+            });
+        }
         tasks.spawn(serve_admin(Arc::clone(&shop), self.admin, self.guard));
         let ended = tokio::select! {
             () = shutdown.cancelled() => None,
@@ -184,7 +211,9 @@ async fn serve_admin(shop: Arc<Shop>, listener: TcpListener, guard: Guard) -> &'
         detail: json!({"engine": asked.engine.borrow().ready, "proxies": asked.metrics.links()}),
     });
     let stopped = shop.stopped.clone();
-    let routes = admin::router(health, shop.metrics.registry.clone()).merge(status::routes(shop));
+    let routes = admin::router(health, shop.metrics.registry.clone())
+        .merge(earnings::routes(Arc::clone(&shop)))
+        .merge(status::routes(shop));
     admin::serve_with(listener, guard, routes, stopped).await;
     "admin listener"
 }

@@ -1,12 +1,15 @@
-//! The worker's side of the handshake: spec/network.md 6.4, without the comparison of balances, which joins with the
-//! money issue.
+//! The worker's side of the handshake: spec/network.md 6.4. Balances are compared where something is paid.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cocoon_link::{Link, QueryError};
 use cocoon_tl::{TlFunction, TlObject as _, TlString, shared::ProtoVersions, worker};
 
-use crate::{engine::Served, shop::Shop};
+use crate::{
+    engine::Served,
+    pay::{Pay, PayError},
+    shop::Shop,
+};
 
 /// The protocol that our own nodes speak.
 const PROTOCOL: i32 = 3;
@@ -32,6 +35,9 @@ pub(crate) enum HandshakeError {
     /// A protocol that was not offered.
     #[error("the proxy agreed on a protocol that was not offered")]
     Protocol,
+    /// It would not be paid.
+    #[error("the proxy's account data do not hold: {0}")]
+    Pay(#[from] PayError),
 }
 
 /// Introduces this worker to a proxy. `enabled` is what it announces.
@@ -40,7 +46,8 @@ pub(crate) async fn introduce(
     shop: &Shop,
     served: &Served,
     enabled: bool,
-) -> Result<(), HandshakeError> {
+    account: impl FnOnce(Pay) -> Arc<Pay>,
+) -> Result<Option<Arc<Pay>>, HandshakeError> {
     let connected = ask(link, "worker.connectToProxy", &connect(shop, served)).await?;
     // 1. the same kind of network; 2. the protocol that was offered.
     if connected.params.is_test != Some(shop.is_test) {
@@ -49,17 +56,47 @@ pub(crate) async fn introduce(
     if connected.params.proto_version != Some(PROTOCOL) {
         return Err(HandshakeError::Protocol);
     }
+    let pay = match &shop.till {
+        None => None,
+        Some(till) => {
+            let pay = account(Pay::at(till, &connected.params, &connected.worker_sc_address)?);
+            compare(link, &pay).await?;
+            Some(pay)
+        }
+    };
     let complete = worker::ProxyHandshakeComplete {
         is_disabled: !enabled,
     };
     ask(link, "worker.proxyHandshakeComplete", &complete).await?;
+    Ok(pay)
+}
+
+/// Holds what the proxy remembers against what we do (spec/ton.md 5.4).
+async fn compare(link: &Link, pay: &Pay) -> Result<(), HandshakeError> {
+    let levels = pay.levels();
+    // A count that does not fit was never told by any proxy.
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let question = worker::CompareBalanceWithProxy {
+        tokens_committed_to_blockchain: count(levels.chain),
+        tokens_committed_to_db: count(levels.journal),
+        max_tokens: count(levels.memory),
+    };
+    let told = ask(link, "worker.compareBalanceWithProxy", &question).await?;
+    // A proxy that was ended by force has forgotten what was in its memory alone; the view knows how far it may fall.
+    if ![0, 1].contains(&told.error_code) {
+        return Err(PayError::Forgotten(told.error_code).into());
+    }
+    pay.greeted(&told.signed_payment, told.tokens_committed_to_db, told.max_tokens)?;
     Ok(())
 }
 
 fn connect(shop: &Shop, served: &Served) -> worker::ConnectToProxy {
     worker::ConnectToProxy {
         params: worker::Params {
-            worker_owner_address: TlString::EMPTY,
+            worker_owner_address: shop
+                .till
+                .as_ref()
+                .map_or(TlString::EMPTY, |till| TlString::from(till.owner.to_string())),
             model: TlString::from(served.model.as_str()),
             // Below 10^9, so that it fits.
             coefficient: i32::try_from(shop.coefficient.per_mille()).unwrap_or(i32::MAX),

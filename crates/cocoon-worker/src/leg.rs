@@ -4,8 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cocoon_link::{Event, Events, Hello, LinkOptions, Redial, Session, dial};
-use cocoon_tl::{TlObject as _, worker};
+use cocoon_tl::{TlObject as _, peek_id, proxy, worker};
 use cocoon_types::{Fault, Refusal};
 use cocoon_web::clock::unix_now;
 use tokio::{
@@ -16,7 +17,9 @@ use tokio::{
 
 use crate::{
     engine::{EngineView, Served},
-    handshake, serve,
+    handshake,
+    pay::Pay,
+    serve,
     shop::Shop,
 };
 
@@ -71,11 +74,15 @@ async fn introduced(
     redial.up();
     let retire_in = retirement(unix_now(), renew_at, link.peer().expires_at());
     let enabled = shop.is_enabled();
-    if let Err(error) = handshake::introduce(&link, shop, &served, enabled).await {
-        link.close("the handshake failed");
-        tell(was_told, proxy, &error);
-        return None;
-    }
+    let account = |found| shop.account(proxy, found);
+    let pay = match handshake::introduce(&link, shop, &served, enabled, account).await {
+        Ok(pay) => pay,
+        Err(error) => {
+            link.close("the handshake failed");
+            tell(was_told, proxy, &error);
+            return None;
+        }
+    };
     *was_told = false;
     tracing::info!(proxy, model = %served.model, enabled, "working for a proxy");
     let (session, events) = Session::start(link, inbox, hello(&served), Fault::ProxyLost);
@@ -83,6 +90,7 @@ async fn introduced(
         shop: Arc::clone(shop),
         served,
         session,
+        pay,
         announced: enabled,
         retire_in,
         retiring: false,
@@ -133,6 +141,8 @@ struct Leg {
     shop: Arc<Shop>,
     served: Arc<Served>,
     session: Session,
+    /// The account at this proxy, where something is paid.
+    pay: Option<Arc<Pay>>,
     /// Whether the proxy believes us to be enabled.
     announced: bool,
     /// From its beginning to its retirement.
@@ -186,8 +196,8 @@ impl Leg {
                     let _ = serving.answer.refuse(refusal).await;
                 }
                 Some(Event::Request(serving)) => {
-                    let shop = Arc::clone(&self.shop);
-                    requests.spawn(async move { serve::serve(&shop, serving).await });
+                    let (shop, pay) = (Arc::clone(&self.shop), self.pay.clone());
+                    requests.spawn(async move { serve::serve(&shop, pay.as_ref(), serving).await });
                 }
                 Some(Event::Query { id, .. }) => {
                     // What the original's reply object says when nobody answers it (spec/network.md 1.5).
@@ -199,10 +209,31 @@ impl Leg {
                         return "the link broke";
                     }
                 }
-                // A proxy has nothing to say one-way yet; payments join with the money issue.
-                Some(Event::Message(_) | Event::Hello(_)) => {}
+                Some(Event::Message(message)) => {
+                    if let Err(reason) = self.hear(message) {
+                        tracing::warn!(reason, "the proxy is left");
+                        self.session.link().close(&reason);
+                        return "the proxy told what cannot be true";
+                    }
+                }
+                Some(Event::Hello(_)) => {}
             }
         }
+    }
+
+    /// What a proxy says one-way: what it has signed after each request.
+    fn hear(&self, message: Bytes) -> Result<(), String> {
+        let Some(pay) = &self.pay else {
+            return Ok(());
+        };
+        if peek_id(&message) != Some(proxy::WorkerRequestPaymentData::ID) {
+            // A newer proxy may say things that we do not know.
+            return Ok(());
+        }
+        let told = proxy::WorkerRequestPaymentData::from_boxed(message)
+            .map_err(|_| "a proxy.workerRequestPayment that does not parse".to_owned())?;
+        pay.pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
+            .map_err(|error| error.to_string())
     }
 
     /// Tells the proxy when something has changed.

@@ -13,11 +13,13 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod earnings;
 mod engine;
 mod handshake;
 mod leg;
 mod metrics;
 mod options;
+mod pay;
 mod serve;
 mod shop;
 mod status;

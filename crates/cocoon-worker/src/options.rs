@@ -4,6 +4,7 @@ mod config;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
+use cocoon_chain::PurseKeys;
 use cocoon_engine::EngineKind;
 use cocoon_types::{Coefficient, Endpoint, ModelName};
 use serde::Deserialize;
@@ -101,6 +102,18 @@ pub struct Options {
     /// Directory with api-keys.toml; needed when the admin listener is not on loopback
     #[arg(long, value_name = "DIR", env = "COCOON_WORKER_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
+    /// The chain that holds the money, as http://127.0.0.1:PORT; without it nothing is paid [default: none]
+    #[arg(long, value_name = "URL", env = "COCOON_WORKER_CHAIN")]
+    pub chain: Option<String>,
+    /// The network's registry: the address of its root contract; needed with `chain`
+    #[arg(long, value_name = "ADDRESS", env = "COCOON_WORKER_ROOT")]
+    pub root: Option<String>,
+    /// This node's wallet; made if it is not there [default: wallet.toml in the state directory]
+    #[arg(long, value_name = "FILE", env = "COCOON_WORKER_WALLET_FILE")]
+    pub wallet_file: Option<PathBuf>,
+    /// The address that is paid [default: this node's wallet]
+    #[arg(long, value_name = "ADDRESS", env = "COCOON_WORKER_OWNER")]
+    pub owner: Option<String>,
 }
 
 /// Reasoning models answer for many minutes; half an hour is past any gateway's patience.
@@ -139,6 +152,10 @@ impl Options {
             max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
             drain_s: self.drain_s.or(file.drain_s),
             state_dir: self.state_dir.or(file.state_dir),
+            chain: self.chain.or(file.chain),
+            root: self.root.or(file.root),
+            wallet_file: self.wallet_file.or(file.wallet_file),
+            owner: self.owner.or(file.owner),
         }
     }
 
@@ -174,6 +191,20 @@ impl Options {
         };
         let max_pow = self.max_pow.unwrap_or(28);
         in_range("max_pow", u64::from(max_pow), 0, 40)?;
+        let purse = PurseKeys {
+            chain: self.chain,
+            root: self.root,
+            wallet_file: self.wallet_file,
+        };
+        let state_dir = self.state_dir.clone();
+        let purse = purse.build(is_test, || cocoon_web::keys::state_file(state_dir, "wallet.toml"))?;
+        let owner = self
+            .owner
+            .map(|text| text.parse().map_err(|source| ConfigError::Owner { text, source }))
+            .transpose()?;
+        if owner.is_some() && purse.is_none() {
+            return Err(ConfigError::OwnerAlone);
+        }
         Ok(Config {
             proxies: self.proxies,
             engine,
@@ -206,6 +237,8 @@ impl Options {
             )?,
             drain: seconds("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, 3600)?,
             state_dir: self.state_dir,
+            purse,
+            owner,
         })
     }
 

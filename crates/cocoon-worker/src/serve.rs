@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     engine::Served,
+    pay::Pay,
     shop::{Permit, Shop},
 };
 
@@ -35,7 +36,8 @@ impl From<StreamGone> for Broken {
 }
 
 /// Serves one request of a proxy, to its end.
-pub(crate) async fn serve(shop: &Shop, serving: Serving) {
+pub(crate) async fn serve(shop: &Shop, pay: Option<&Arc<Pay>>, serving: Serving) {
+    let _working = pay.map(Pay::working);
     // A drain waits until the last message is on its way, not only until the engine is done.
     let _awaited = shop.awaited();
     let Serving {
@@ -60,6 +62,9 @@ pub(crate) async fn serve(shop: &Shop, serving: Serving) {
         started.elapsed(),
     );
     tracing::debug!(request = %head.request_id, ok = outcome.is_ok(), seconds = started.elapsed().as_secs_f64(), "a request has ended");
+    if let (Ok(end), Some(pay)) = (&outcome, pay) {
+        pay.served(&end.usage, shop.coefficient);
+    }
     // The asker may be gone by now; then there is nobody left to tell.
     let _ = match outcome {
         Ok(end) => answer.end(end).await,

@@ -1,7 +1,8 @@
 //! What all tasks of one worker share.
 
+use std::collections::BTreeMap;
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 use std::{pin::pin, time::Duration};
@@ -19,6 +20,7 @@ use crate::{
     engine::{EngineView, Served},
     metrics::WorkerMetrics,
     options::Config,
+    pay::{Pay, Till},
 };
 
 /// The shared state of a worker.
@@ -30,6 +32,12 @@ pub(crate) struct Shop {
     /// The tier of this machine's own evidence, for an engine that the worker started.
     pub(crate) own_tier: Tier,
     pub(crate) proxies: usize,
+    /// Where the worker is paid from; none in a network without payments.
+    pub(crate) till: Option<Till>,
+    /// The accounts at the proxies that this worker has worked for, by the proxy's address.
+    pays: Mutex<BTreeMap<String, Arc<Pay>>>,
+    /// A person wants the pay taken now.
+    pub(crate) payday: Notify,
     pub(crate) max_timeout: Duration,
     pub(crate) metrics: WorkerMetrics,
     /// The engine as it is now.
@@ -66,6 +74,7 @@ impl Shop {
         identity: CurrentIdentity,
         engine: watch::Receiver<EngineView>,
         suspicion: Arc<Notify>,
+        till: Option<Till>,
     ) -> Arc<Self> {
         Arc::new(Self {
             identity,
@@ -77,6 +86,9 @@ impl Shop {
                 Tier::Open
             },
             proxies: config.proxies.len(),
+            till,
+            pays: Mutex::default(),
+            payday: Notify::new(),
             max_timeout: config.max_timeout,
             metrics: WorkerMetrics::new(),
             engine,
@@ -142,6 +154,25 @@ impl Shop {
     /// The tier that answers have: never above `open` when the engine is somebody else's process.
     pub(crate) fn serving_tier(&self, place: EnginePlace) -> Tier {
         place.serving_tier(self.own_tier)
+    }
+
+    /// The account at this proxy: the one that is known, if this is the same; else this one, which is kept from now on.
+    pub(crate) fn account(&self, proxy: &str, found: Pay) -> Arc<Pay> {
+        let mut pays = self.pays.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = pays.get(proxy).filter(|known| known.is_same(&found)) {
+            return Arc::clone(known);
+        }
+        let found = Arc::new(found);
+        pays.insert(proxy.to_owned(), Arc::clone(&found));
+        found
+    }
+
+    /// All accounts, by the proxy's address.
+    pub(crate) fn pays(&self) -> Vec<(String, Arc<Pay>)> {
+        let pays = self.pays.lock().unwrap_or_else(PoisonError::into_inner);
+        pays.iter()
+            .map(|(proxy, pay)| (proxy.clone(), Arc::clone(pay)))
+            .collect()
     }
 
     /// Refuses what comes, and waits for what runs.

@@ -1,11 +1,14 @@
-use std::{fmt, pin::Pin};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use cocoon_link::{AnswerEvent, AnswerReceiver, BodySender, Exchange};
 use cocoon_types::{Coefficient, Fault, Refusal, Tier};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Order, presentable, timed_out};
-use crate::links::Slot;
+use crate::{
+    account::{Account, Feared},
+    links::Slot,
+};
 use bytes::Bytes;
 
 /// An answer whose first bytes are there. Dropping it before its end cancels the request all the way to the engine.
@@ -23,8 +26,10 @@ pub(crate) struct Answer {
     upload: Option<Upload>,
     receiver: AnswerReceiver,
     deadline: Instant,
+    /// What it may cost, until it is known what it did cost.
+    feared: Option<Feared>,
     /// Keeps the link counted as in use.
-    _slot: Slot,
+    slot: Slot,
 }
 
 /// The body on its way; goes on while the answer is read, should an engine answer before it has everything.
@@ -37,18 +42,26 @@ impl Answer {
     ///
     /// # Errors
     /// The peer's refusal, or ours of a head that cannot be.
-    pub(super) async fn begin(slot: Slot, exchange: Exchange, order: &Order) -> Result<Self, Refusal> {
+    pub(super) async fn begin(
+        slot: Slot,
+        exchange: Exchange,
+        order: &Order,
+        feared: Option<Feared>,
+    ) -> Result<Self, Refusal> {
         let (sender, receiver) = exchange.split();
         let mut answer = Self {
             status: 0,
             content_type: String::new(),
             tier: slot.peer().tier(),
-            coefficient: order.max_coefficient,
+            coefficient: feared
+                .as_ref()
+                .map_or(order.max_coefficient, Feared::max_coefficient),
             first: None,
             upload: Some(Box::pin(upload(sender, order.body.clone()))),
             receiver,
             deadline: order.deadline,
-            _slot: slot,
+            feared,
+            slot,
         };
         answer.head(order).await?;
         answer.first = Some(answer.event().await?);
@@ -83,10 +96,10 @@ impl Answer {
                 "the answer has a status that is none",
             ));
         }
-        if head.coefficient > order.max_coefficient {
+        if head.coefficient > self.coefficient {
             let message = format!(
                 "the answer costs {}, the request accepts {}",
-                head.coefficient, order.max_coefficient
+                head.coefficient, self.coefficient
             );
             return Err(Refusal::new(Fault::ProtocolViolation, message));
         }
@@ -104,14 +117,25 @@ impl Answer {
         Ok(())
     }
 
+    /// What pays for it.
+    pub(crate) fn account(&self) -> Option<&Arc<Account>> {
+        self.slot.account()
+    }
+
     async fn event(&mut self) -> Result<AnswerEvent, Refusal> {
-        loop {
+        let event = loop {
             tokio::select! {
                 biased;
-                event = self.receiver.next() => return event,
+                event = self.receiver.next() => break event?,
                 () = sent(&mut self.upload) => {}
             }
+        };
+        if let AnswerEvent::End(end) = &event
+            && let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take())
+        {
+            account.receipted(&feared, &end.usage, self.coefficient);
         }
+        Ok(event)
     }
 }
 

@@ -7,13 +7,14 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use cocoon_link::AnswerEvent;
-use cocoon_openai::RequestBody;
+use cocoon_openai::{RequestBody, noted};
 use cocoon_types::{Endpoint, Fault, ModelName, Private, Refusal};
 use cocoon_web::keys::KeyId;
 use tokio::time::Instant;
 
 use super::{
     Gateway,
+    bill::{Bill, Told},
     body::{Bounds, Taken, Unread},
     budget::Hold,
     held::Held,
@@ -43,7 +44,7 @@ pub(super) struct Asked<'a> {
 
 /// What to do with a request that was understood.
 enum Plan {
-    Forward(Box<Order>, Option<Running>),
+    Forward(Box<Order>, Option<Running>, Told),
     Replay(Stored),
 }
 
@@ -65,8 +66,8 @@ pub(super) async fn serve(gateway: &Gateway, asked: Asked<'_>, unread: Unread, s
         Err((refusal, rest)) => return rest.refuse(scope, &refusal, asked.id).await,
     };
     gateway.metrics.request_bytes.inc_by(taken.bytes.len() as u64);
-    let (order, running) = match plan(gateway, &asked, &taken).await {
-        Ok(Plan::Forward(order, running)) => (order, running),
+    let (order, running, told) = match plan(gateway, &asked, &taken).await {
+        Ok(Plan::Forward(order, running, told)) => (order, running, told),
         Ok(Plan::Replay(stored)) => {
             gateway.metrics.replays.inc();
             scope.sent(stored.body.expose().len());
@@ -81,7 +82,7 @@ pub(super) async fn serve(gateway: &Gateway, asked: Asked<'_>, unread: Unread, s
     scope.first_byte();
     // From here on nothing is tried again, and the body is not needed any more.
     drop((order, taken));
-    respond(gateway, asked.id, answer, running, scope).await
+    respond(gateway, asked.id, answer, running, told, scope).await
 }
 
 async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Plan, Refusal> {
@@ -96,6 +97,7 @@ async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Pla
         max_tokens: body.worst_case_tokens()?,
         tier: own.tier,
         max_coefficient: own.max_coefficient,
+        max_price: own.max_price,
         deadline: started + own.timeout,
         body: body.to_bytes(),
     };
@@ -103,16 +105,17 @@ async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Pla
         None => None,
         Some(key) => {
             let scope = asked.key.map_or(&b""[..], |key| key.as_str().as_bytes());
-            let [tier, timeout, coefficient] = Own::raw(asked.headers);
+            let [tier, timeout, coefficient, price] = Own::raw(asked.headers);
             let path = asked.endpoint.path().as_bytes();
-            let request = [path, &taken.bytes, tier, timeout, coefficient];
+            let request = [path, &taken.bytes, tier, timeout, coefficient, price];
             match gateway.answers.begin(scope, key, &request).await? {
                 Begin::Replay(done) => return Ok(Plan::Replay(done.answer.clone())),
                 Begin::Serve(running) => Some(running),
             }
         }
     };
-    Ok(Plan::Forward(Box::new(order), running))
+    let told = Told { balance: own.balance };
+    Ok(Plan::Forward(Box::new(order), running, told))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
@@ -140,8 +143,10 @@ async fn respond(
     id: &str,
     mut answer: Answer,
     running: Option<Running>,
+    told: Told,
     scope: Scope,
 ) -> Response {
+    let bill = Bill::of(&answer, told);
     let head = Head {
         status: answer.status,
         content_type: std::mem::take(&mut answer.content_type),
@@ -156,11 +161,16 @@ async fn respond(
             Bytes::new(),
             answer,
             record,
+            bill,
             scope,
         );
     }
     match collect(gateway, &mut answer).await {
         Ok(Collected::Whole(body, hold)) => {
+            let body = match &bill {
+                Some(bill) => noted(&body, |usage| bill.note(usage)).unwrap_or(body),
+                None => body,
+            };
             if let Some(running) = running.filter(|_| head.may_be_kept()) {
                 running.keep(head.clone().with(body.clone())).await;
             }
@@ -174,7 +184,8 @@ async fn respond(
         }
         Ok(Collected::Begun(begun)) => {
             let record = record(running);
-            stream::respond(&head, Form::Whole, begun, answer, record, scope)
+            // Too large to be held, so that there is no place for a bill in it.
+            stream::respond(&head, Form::Whole, begun, answer, record, None, scope)
         }
         Err(refusal) => scope.refuse(&refusal, id),
     }

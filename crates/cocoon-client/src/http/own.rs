@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use cocoon_openai::CocoonOptions;
-use cocoon_types::{Coefficient, Fault, Refusal, TierPolicy};
+use cocoon_types::{Coefficient, Fault, Nanoton, Refusal, TierPolicy};
 
 use super::Limits;
 
 pub(super) const TIER: &str = "x-cocoon-tier";
 const TIMEOUT: &str = "x-cocoon-timeout";
 const MAX_COEFFICIENT: &str = "x-cocoon-max-coefficient";
+const MAX_PRICE: &str = "x-cocoon-max-price";
 
 /// What a request has asked for, or gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) struct Own {
     pub(super) tier: TierPolicy,
     pub(super) timeout: Duration,
     pub(super) max_coefficient: Coefficient,
+    pub(super) max_price: Option<Nanoton>,
+    pub(super) balance: bool,
 }
 
 // === impl Own ===
@@ -41,11 +44,19 @@ impl Own {
             "an integer in per mille, 1000 = the base price",
             |text| text.parse().ok().and_then(Coefficient::new),
         )?;
+        let max_price = header(
+            headers,
+            MAX_PRICE,
+            "an integer in nanoTON, 1000000000 = 1 TON",
+            |text| text.parse().ok().map(Nanoton::new),
+        )?;
         let own = Self {
             tier: one(TIER, tier, body.tier)?.unwrap_or(limits.tier),
             timeout: one(TIMEOUT, timeout, body.timeout)?.unwrap_or(limits.timeout),
             max_coefficient: one(MAX_COEFFICIENT, coefficient, body.max_coefficient)?
                 .unwrap_or(limits.max_coefficient),
+            max_price: one(MAX_PRICE, max_price, body.max_price)?,
+            balance: body.balance,
         };
         if own.timeout > limits.max_timeout {
             let most = limits.max_timeout.as_secs();
@@ -62,8 +73,8 @@ impl Own {
     }
 
     /// The headers of ours as they came: a request that is sent again must have the same ones.
-    pub(super) fn raw(headers: &HeaderMap) -> [&[u8]; 3] {
-        [TIER, TIMEOUT, MAX_COEFFICIENT]
+    pub(super) fn raw(headers: &HeaderMap) -> [&[u8]; 4] {
+        [TIER, TIMEOUT, MAX_COEFFICIENT, MAX_PRICE]
             .map(|name| headers.get(name).map_or(&b""[..], |value| value.as_bytes()))
     }
 }

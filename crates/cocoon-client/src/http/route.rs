@@ -1,6 +1,8 @@
 use axum::http::Method;
 use cocoon_types::{Endpoint, ModelName};
 
+use super::account::Asked;
+
 /// What a path stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -8,6 +10,8 @@ pub(super) enum Route {
     Models,
     /// One model; empty if the path's text cannot be a name.
     Model(String),
+    /// The money.
+    Account(Asked),
     Health,
     Metrics,
     Unknown,
@@ -19,6 +23,10 @@ impl Route {
     pub(super) fn of(path: &str) -> Self {
         match path {
             "/v1/models" => Self::Models,
+            "/cocoon/v1/account" => Self::Account(Asked::Show),
+            "/cocoon/v1/account/topup" => Self::Account(Asked::TopUp),
+            "/cocoon/v1/account/withdraw" => Self::Account(Asked::Withdraw),
+            "/cocoon/v1/account/close" => Self::Account(Asked::Close),
             "/health" => Self::Health,
             "/metrics" => Self::Metrics,
             _ => match (Endpoint::from_path(path), path.strip_prefix("/v1/models/")) {
@@ -42,7 +50,8 @@ impl Route {
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
             Self::Unknown => &[],
-            Self::Inference(_) => &[Method::POST],
+            Self::Account(Asked::Show) => &[Method::GET, Method::HEAD],
+            Self::Inference(_) | Self::Account(_) => &[Method::POST],
             _ => &[Method::GET, Method::HEAD],
         }
     }

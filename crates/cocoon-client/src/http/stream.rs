@@ -5,11 +5,11 @@ use std::fmt;
 use axum::{body::Body, response::Response};
 use bytes::{Bytes, BytesMut};
 use cocoon_link::AnswerEvent;
-use cocoon_openai::error_event;
-use cocoon_types::{Refusal, Tier};
+use cocoon_openai::{Note, NotedStream, error_event};
+use cocoon_types::{Fault, Refusal, Tier, Usage};
 use futures_util::stream;
 
-use super::{budget::Hold, reply, scope::Scope};
+use super::{bill::Bill, budget::Hold, reply, scope::Scope};
 use crate::{
     forward::Answer,
     idempotency::{MAX_ANSWER_BYTES, Running},
@@ -47,6 +47,9 @@ pub(super) struct Record {
 #[derive(Debug)]
 struct Broken;
 
+/// What a usage in the stream is noted with.
+type Billing = Box<dyn FnMut(&Usage) -> Option<Note> + Send>;
+
 struct Pump {
     form: Form,
     status: u16,
@@ -55,6 +58,8 @@ struct Pump {
     /// What is still going on; nothing once the end was seen.
     rest: Option<(Answer, Scope)>,
     record: Option<Record>,
+    /// Writes what it cost into the stream.
+    bill: Option<NotedStream<Billing>>,
     /// The last byte given ended an event.
     between_events: bool,
 }
@@ -66,6 +71,7 @@ pub(super) fn respond(
     begun: Bytes,
     answer: Answer,
     mut record: Option<Record>,
+    bill: Option<Bill>,
     scope: Scope,
 ) -> Response {
     scope.sent(begun.len());
@@ -76,6 +82,7 @@ pub(super) fn respond(
         begun,
         rest: Some((answer, scope)),
         record,
+        bill: bill.map(|bill| NotedStream::new(Box::new(move |usage: &Usage| bill.note(usage)) as Billing)),
         between_events: true,
     };
     let parts = stream::unfold(pump, async |mut pump| pump.next().await.map(|part| (part, pump)));
@@ -99,6 +106,15 @@ impl Pump {
             match answer.next().await {
                 Ok(AnswerEvent::Part(part)) if part.is_empty() => {}
                 Ok(AnswerEvent::Part(part)) => {
+                    let part = match &mut self.bill {
+                        Some(bill) => match bill.push(part) {
+                            // The event goes on in the next part.
+                            Ok(part) if part.is_empty() => continue,
+                            Ok(part) => part,
+                            Err(_) => return self.give_up(),
+                        },
+                        None => part,
+                    };
                     scope.sent(part.len());
                     self.record = self.record.take().and_then(|record| record.and(&part));
                     self.between_events = ends_event(&part);
@@ -121,6 +137,15 @@ impl Pump {
                 }
             }
         }
+    }
+
+    /// The stream is none that can be carried.
+    fn give_up(&mut self) -> Option<Result<Bytes, Broken>> {
+        let refusal = Refusal::new(Fault::ProtocolViolation, "the answer is no stream of events");
+        self.record = None;
+        let (_, scope) = self.rest.take()?;
+        scope.end(self.status, Some(refusal.fault));
+        Some(self.tell(&refusal))
     }
 
     fn tell(&self, refusal: &Refusal) -> Result<Bytes, Broken> {

@@ -1,11 +1,15 @@
-//! The client's side of the handshake (spec/network.md 6.3), as without payments: no wallet, empty secret.
+//! The client's side of the handshake (spec/network.md 6.3). Without a purse nothing is paid: no wallet, empty secret.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
+use cocoon_accounting::ClientPolicy;
+use cocoon_chain::Purse;
 use cocoon_link::{Link, QueryError};
 use cocoon_tl::{TlError, TlFunction, TlObject as _, TlString, client, proxy, shared::ProtoVersions, v3};
+
+use crate::account::{Account, KeepError, OpenError, Untrue};
 
 /// `connectToProxy` (spec/network.md 6.11).
 const CONNECT: Duration = Duration::from_secs(30);
@@ -29,25 +33,55 @@ pub(crate) enum HandshakeError {
     OldProtocol(i32),
     #[error("the proxy wants payments, which this build does not make")]
     WantsPayment,
+    #[error("the proxy's account data do not add up")]
+    Account(#[from] OpenError),
+    #[error("the account cannot be announced")]
+    Announce(#[from] KeepError),
+    #[error("the proxy tells what cannot be true")]
+    Untrue(#[from] Untrue),
     #[error("the proxy does not authorize this client: {words} (code {code})")]
     Unauthorized { code: i32, words: String },
 }
 
-/// Leads the handshake to its end: `connectToProxy`, then the short or the long authorization.
-pub(crate) async fn run(link: &Link, is_test: bool) -> Result<(), HandshakeError> {
+/// Who pays, and the account that is known already.
+pub(crate) struct Payer<'a> {
+    pub(crate) purse: &'a Purse,
+    pub(crate) policy: ClientPolicy,
+    pub(crate) known: Option<Arc<Account>>,
+}
+
+/// Leads the handshake to its end: `connectToProxy`, then the short or the long authorization. Gives the account at this
+/// proxy, where there is somebody who pays.
+pub(crate) async fn run(
+    link: &Link,
+    is_test: bool,
+    payer: Option<Payer<'_>>,
+) -> Result<Option<Arc<Account>>, HandshakeError> {
+    let (owner, version) = payer.as_ref().map_or((TlString::EMPTY, 0), |payer| {
+        let owner = payer.purse.address().to_string();
+        (TlString::from(owner), payer.purse.registry().version)
+    });
     let connect = client::ConnectToProxy {
         params: client::Params {
-            client_owner_address: TlString::EMPTY,
+            client_owner_address: owner,
             is_test: Some(is_test),
             proto_versions: Some(ProtoVersions {
                 min_proto_version: v3::VERSION,
                 max_proto_version: v3::VERSION,
             }),
         },
-        min_config_version: 0,
+        min_config_version: version.cast_signed(),
     };
     let connected = ask(link, connect, CONNECT).await?;
     check(&connected.params, is_test)?;
+    match payer {
+        None => unpaid(link, connected).await.map(|()| None),
+        Some(payer) => paid(link, connected, payer).await.map(Some),
+    }
+}
+
+/// As the original where nothing is paid: the empty secret, the empty payment.
+async fn unpaid(link: &Link, connected: client::ConnectedToProxy) -> Result<(), HandshakeError> {
     let authorized = match connected.auth {
         client::ProxyConnectionAuth::Short(short)
             if short.secret_hash[..] == *digest(&SHA256, b"").as_ref() =>
@@ -58,11 +92,59 @@ pub(crate) async fn run(link: &Link, is_test: bool) -> Result<(), HandshakeError
         // A secret that is not ours: the long way, as the original (spec/network.md 6.3).
         _ => ask(link, client::AuthorizeWithProxyLong {}, AUTHORIZE).await?,
     };
+    match success(authorized)?.signed_payment {
+        proxy::SignedPayment::Empty(_) => Ok(()),
+        proxy::SignedPayment::Payment(_) => Err(HandshakeError::WantsPayment),
+    }
+}
+
+async fn paid(
+    link: &Link,
+    connected: client::ConnectedToProxy,
+    payer: Payer<'_>,
+) -> Result<Arc<Account>, HandshakeError> {
+    let Payer { purse, policy, known } = payer;
+    let found = Account::at(purse, &connected.params, &connected.client_sc_address, policy)?;
+    let account = match known {
+        Some(known) if known.is_same(&found) => known,
+        _ => Arc::new(found),
+    };
+    let storage = account.read(purse).await?;
+    let secret = account.secret();
+    let authorized = match connected.auth {
+        // The hash must be ours on the chain too: a secret is shown only to whom it was set for.
+        client::ProxyConnectionAuth::Short(short)
+            if short.secret_hash == secret.hash()
+                && storage.is_some_and(|storage| storage.secret_hash == short.secret_hash) =>
+        {
+            let data = Bytes::copy_from_slice(secret.expose().as_bytes());
+            ask(link, client::AuthorizeWithProxyShort { data }, AUTHORIZE).await?
+        }
+        client::ProxyConnectionAuth::Short(client::ProxyConnectionAuthShort { nonce, .. })
+        | client::ProxyConnectionAuth::Long(client::ProxyConnectionAuthLong { nonce }) => {
+            // The proxy waits for our message on the chain from the moment that we ask.
+            let (announced, authorized) = tokio::join!(
+                account.register(purse, nonce.cast_unsigned()),
+                ask(link, client::AuthorizeWithProxyLong {}, AUTHORIZE)
+            );
+            announced?;
+            authorized?
+        }
+    };
+    let success = success(authorized)?;
+    account.greeted(
+        &success.signed_payment,
+        success.tokens_committed_to_db,
+        success.max_tokens,
+    )?;
+    Ok(account)
+}
+
+fn success(
+    authorized: client::AuthorizationWithProxy,
+) -> Result<client::AuthorizationWithProxySuccess, HandshakeError> {
     match authorized {
-        client::AuthorizationWithProxy::Success(success) => match success.signed_payment {
-            proxy::SignedPayment::Empty(_) => Ok(()),
-            _ => Err(HandshakeError::WantsPayment),
-        },
+        client::AuthorizationWithProxy::Success(success) => Ok(success),
         client::AuthorizationWithProxy::Failed(failed) => Err(HandshakeError::Unauthorized {
             code: failed.error_code,
             words: failed.error.lossy(WORDS),

@@ -9,15 +9,20 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_tl::{TlObject as _, peek_id, proxy};
 use cocoon_types::Fault;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Live, Target, handshake};
-use crate::metrics::GatewayMetrics;
+use super::{Live, Money, Target, handshake};
+use crate::{
+    account::{self, Account},
+    metrics::GatewayMetrics,
+};
 
 /// A new link is dialled this long before the old one's evidence expires, or earlier: with a third of its life left. The
 /// longest deadline of a request, so that requests can end on the old link.
@@ -33,6 +38,8 @@ pub(super) struct Keeper {
     pub(super) options: Arc<LinkOptions>,
     pub(super) is_test: bool,
     pub(super) metrics: GatewayMetrics,
+    /// Who pays, in a network where requests cost something.
+    pub(super) money: Option<Money>,
 }
 
 // === impl Keeper ===
@@ -42,10 +49,19 @@ impl Keeper {
         let mut redial = Redial::new();
         let mut links = JoinSet::new();
         let mut last_failure = String::new();
+        // Outlives links: what a proxy said before is held against what it says next.
+        let mut account: Option<Arc<Account>> = None;
+        let mut keeping = JoinSet::new();
         loop {
-            match self.connect().await {
+            match self.connect(account.clone()).await {
                 Ok((live, events)) => {
                     redial.up();
+                    if let (Some(found), Some(money)) = (&live.account, &self.money)
+                        && !account.as_ref().is_some_and(|known| Arc::ptr_eq(known, found))
+                    {
+                        keeping.spawn(account::keep(Arc::clone(found), Arc::clone(&money.purse)));
+                        account = Some(Arc::clone(found));
+                    }
                     last_failure.clear();
                     let link = live.session.link().clone();
                     tracing::info!(proxy = %self.target.addr, tier = %link.peer().tier(), "linked");
@@ -81,7 +97,7 @@ impl Keeper {
         Instant::now() + Duration::from_secs(expires.saturating_sub(self.options.now()))
     }
 
-    async fn connect(&self) -> Result<(Arc<Live>, Events), String> {
+    async fn connect(&self, known: Option<Arc<Account>>) -> Result<(Arc<Live>, Events), String> {
         let identity = self.options.identity();
         identity
             .renew_if_due(self.options.now())
@@ -89,11 +105,19 @@ impl Keeper {
         let (link, inbox) = dial(&self.target.addr, &self.options)
             .await
             .map_err(|error| chain(&error))?;
-        if let Err(error) = handshake::run(&link, self.is_test).await {
-            let reason = chain(&error);
-            link.close(&reason);
-            return Err(reason);
-        }
+        let payer = self.money.as_ref().map(|money| handshake::Payer {
+            purse: &money.purse,
+            policy: money.policy,
+            known,
+        });
+        let account = match handshake::run(&link, self.is_test, payer).await {
+            Ok(account) => account,
+            Err(error) => {
+                let reason = chain(&error);
+                link.close(&reason);
+                return Err(reason);
+            }
+        };
         let hello = Hello {
             software: concat!("cocoon/", env!("CARGO_PKG_VERSION")).to_owned(),
             capabilities: Vec::new(),
@@ -103,7 +127,12 @@ impl Keeper {
         };
         let (session, events) = Session::start(link, inbox, hello, Fault::ProxyLost);
         let open = AtomicUsize::new(0);
-        Ok((Arc::new(Live { session, open }), events))
+        let live = Live {
+            session,
+            open,
+            account,
+        };
+        Ok((Arc::new(live), events))
     }
 }
 
@@ -128,8 +157,13 @@ async fn listen(live: &Live, events: &mut Events) {
     while let Some(event) = events.recv().await {
         match event {
             Event::Hello(_) => {}
-            // Payments come with the money issue; their messages are not ours to judge yet.
-            Event::Message(_) => {}
+            Event::Message(message) => {
+                if let Err(reason) = hear(live, message) {
+                    tracing::warn!(reason, "the proxy is left");
+                    link.close(&reason);
+                    return;
+                }
+            }
             Event::Query { id, .. } => {
                 let answer = Err((NOT_ANSWERED, "a client answers no questions".to_owned()));
                 if link.answer(id, answer).await.is_err() {
@@ -142,6 +176,22 @@ async fn listen(live: &Live, events: &mut Events) {
             }
         }
     }
+}
+
+/// What a proxy says one-way: what it has signed after each request.
+fn hear(live: &Live, message: Bytes) -> Result<(), String> {
+    let Some(account) = &live.account else {
+        return Ok(());
+    };
+    if peek_id(&message) != Some(proxy::ClientRequestPayment::ID) {
+        // A newer proxy may say things that we do not know.
+        return Ok(());
+    }
+    let told = proxy::ClientRequestPayment::from_boxed(message)
+        .map_err(|_| "a proxy.clientRequestPayment that does not parse".to_owned())?;
+    account
+        .pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
+        .map_err(|untrue| untrue.to_string())
 }
 
 /// An error and its sources in one line.

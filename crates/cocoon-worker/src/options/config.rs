@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use cocoon_engine::{AddressError, EngineAddress, EngineKind};
-use cocoon_types::{Coefficient, Endpoint, ModelName};
+use cocoon_chain::{PurseKeysError, PurseOptions};
+use cocoon_engine::{AddressError as EngineAddressError, EngineAddress, EngineKind};
+use cocoon_types::{Address, AddressError, Coefficient, Endpoint, ModelName};
 
 /// A valid configuration.
 #[derive(Clone, Debug)]
@@ -42,6 +43,10 @@ pub struct Config {
     pub drain: Duration,
     /// Where the API keys of the admin listener are.
     pub state_dir: Option<PathBuf>,
+    /// Where the worker is paid; none in a network without payments.
+    pub purse: Option<PurseOptions>,
+    /// Who is paid, if not the worker's own wallet.
+    pub owner: Option<Address>,
 }
 
 /// Which engine.
@@ -86,7 +91,7 @@ pub enum ConfigError {
         text: String,
         /// What is wrong with it.
         #[source]
-        source: AddressError,
+        source: EngineAddressError,
     },
     /// Not a kind of engine.
     #[error("engine_kind: {0:?} is none of vllm, sglang, llama.cpp, ollama, lm-studio, generic")]
@@ -117,6 +122,21 @@ pub enum ConfigError {
     /// Not 32 bytes of hex.
     #[error("proxy_images: {0:?} is not an image hash (64 hex digits)")]
     Image(String),
+    /// The keys that concern money.
+    #[error(transparent)]
+    Money(#[from] PurseKeysError),
+    /// Not an address.
+    #[error("owner: {text:?}: {source}")]
+    Owner {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        #[source]
+        source: AddressError,
+    },
+    /// Nobody is paid without a chain.
+    #[error("owner: goes with chain and root")]
+    OwnerAlone,
     /// A number outside its range.
     #[error("{key}: {value} is not between {least} and {most}")]
     Range {

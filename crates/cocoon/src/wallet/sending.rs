@@ -98,9 +98,7 @@ fn check_balance(wallet: &Wallet, account: &Account, outgoing: &[Outgoing]) -> a
         .map(|message| message.value);
     let deploys = outgoing.iter().any(|message| message.state_init.is_some());
     let room = if deploys { DEPLOY_ROOM } else { FEE_ROOM };
-    let needed = values
-        .chain([room])
-        .try_fold(Nanoton::ZERO, Nanoton::checked_add);
+    let needed = values.chain([room]).try_fold(Nanoton::ZERO, Nanoton::checked_add);
     if needed.is_some_and(|needed| needed <= account.balance) {
         return Ok(());
     }

@@ -1,0 +1,315 @@
+//! The gateway's account at one proxy: what was paid in, what was used, what the proxy has signed (spec/ton.md 5).
+//!
+//! The numbers and the decisions are in [`ClientView`]; here they meet the wire, the contract and the wallet.
+
+mod keep;
+mod open;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cocoon_accounting::{ClassCost, ClientPolicy, ClientView, Levels, Lie, ToldLevels, adjusted, worst_case};
+use cocoon_contracts::{Signed, StateInit, client, signed};
+use cocoon_tl::proxy::SignedPayment;
+use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, Usage};
+use tokio::sync::Notify;
+
+use crate::forward::Order;
+
+pub(crate) use keep::{KeepError, keep};
+pub(crate) use open::{OpenError, Secret};
+
+/// An account at one proxy contract.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// The proxy's contract, which holds the coins.
+    pub(crate) proxy_contract: Address,
+    /// The key that signs charges.
+    proxy_key: [u8; 32],
+    /// Our contract there.
+    init: StateInit,
+    pub(crate) contract: Address,
+    secret: Secret,
+    policy: ClientPolicy,
+    state: Mutex<State>,
+    /// There may be something to do.
+    nudge: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    view: ClientView,
+    /// The best signed payment at hand; the view knows its count.
+    payment: Option<Signed>,
+    /// How often the contract was reopened.
+    generation: u32,
+    /// A person asked for this, once.
+    wish: Option<Nanoton>,
+    /// Why the last message to the contract was not sent, for the person who looks.
+    trouble: Option<String>,
+}
+
+/// What a proxy told that cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Untrue {
+    #[error("the signed payment is none of this account: {0}")]
+    Payment(&'static str),
+    #[error(transparent)]
+    Lie(#[from] Lie),
+    #[error("a count is negative")]
+    Negative,
+}
+
+/// What one request may cost, held until it is known what it did cost.
+#[derive(Debug)]
+pub(crate) struct Feared {
+    worst: u64,
+    max_coefficient: Coefficient,
+}
+
+/// A look at an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) state: Option<client::State>,
+    pub(crate) balance: Nanoton,
+    pub(crate) stake: Nanoton,
+    pub(crate) charged: u64,
+    pub(crate) levels: Levels,
+    pub(crate) available: Option<u64>,
+    pub(crate) price: Nanoton,
+    pub(crate) trouble: Option<String>,
+}
+
+// === impl Account ===
+
+impl Account {
+    /// Takes what the proxy told when the link opened.
+    ///
+    /// # Errors
+    /// [`Untrue`]: the link must end.
+    pub(crate) fn greeted(&self, payment: &SignedPayment, journal: i64, memory: i64) -> Result<(), Untrue> {
+        self.take(payment, journal, memory, ClientView::greeted)
+    }
+
+    /// Takes what the proxy told on the open link.
+    ///
+    /// # Errors
+    /// [`Untrue`]: the link must end.
+    pub(crate) fn pushed(&self, payment: &SignedPayment, journal: i64, memory: i64) -> Result<(), Untrue> {
+        self.take(payment, journal, memory, ClientView::pushed)
+    }
+
+    fn take(
+        &self,
+        payment: &SignedPayment,
+        journal: i64,
+        memory: i64,
+        tell: fn(&mut ClientView, ToldLevels) -> Result<(), Lie>,
+    ) -> Result<(), Untrue> {
+        let payment = self.payment(payment)?;
+        let count = |count: i64| u64::try_from(count).map_err(|_| Untrue::Negative);
+        let told = ToldLevels {
+            signed: payment.as_ref().map(|payment| payment.tokens),
+            journal: count(journal)?,
+            memory: count(memory)?,
+        };
+        let mut state = self.lock();
+        tell(&mut state.view, told)?;
+        if payment.is_some() {
+            state.payment = payment;
+        }
+        drop(state);
+        self.nudge.notify_one();
+        Ok(())
+    }
+
+    /// The payment, once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
+    fn payment(&self, payment: &SignedPayment) -> Result<Option<Signed>, Untrue> {
+        let SignedPayment::Payment(payment) = payment else {
+            return Ok(None);
+        };
+        let signed = Signed::from_boc(&payment.data).map_err(|_| Untrue::Payment("it does not parse"))?;
+        signed
+            .verify(&self.proxy_key, signed::Kind::Charge, &self.contract)
+            .map_err(|rejected| {
+                Untrue::Payment(match rejected {
+                    signed::Rejected::Kind => "it is of another kind",
+                    signed::Rejected::Contract => "it is for another contract",
+                    signed::Rejected::Signature => "its signature is wrong",
+                })
+            })?;
+        Ok(Some(signed))
+    }
+
+    /// A request goes out.
+    ///
+    /// # Errors
+    /// [`Fault::PaymentRequired`] when the account does not cover it, or its own price limit allows no price at all.
+    pub(crate) fn open(&self, order: &Order) -> Result<Feared, Refusal> {
+        let mut state = self.lock();
+        let prices = state.view.terms().prices;
+        let worst = |most| {
+            worst_case(
+                order.body.len() as u64,
+                u64::from(order.max_tokens),
+                most,
+                prices.multipliers(),
+            )
+        };
+        let max_coefficient = match order.max_price {
+            None => order.max_coefficient,
+            Some(limit) => {
+                let fits = |most| {
+                    worst(most)
+                        .and_then(|tokens| prices.cost(tokens))
+                        .is_ok_and(|cost| cost <= limit)
+                };
+                dearest(order.max_coefficient, fits).ok_or_else(|| {
+                    Refusal::new(
+                        Fault::PaymentRequired,
+                        format!("no price keeps this request within {limit} (hint: a lower max_tokens or a higher max_price)"),
+                    )
+                })?
+            }
+        };
+        let worst = worst(max_coefficient)
+            .map_err(|_| Refusal::new(Fault::InvalidRequest, "the request could cost more than there is"))?;
+        if let Some(available) = state.view.available()
+            && available < worst
+        {
+            // It may be there in a moment: the account is topped up by itself.
+            self.nudge.notify_one();
+            let cost = |tokens| {
+                prices
+                    .cost(tokens)
+                    .map_or_else(|_| "more than there is".to_owned(), |sum| sum.to_string())
+            };
+            return Err(Refusal::new(
+                Fault::PaymentRequired,
+                format!(
+                    "the request may cost {}, and the account at this proxy covers {} (hint: a lower max_tokens, or \
+                     `cocoon account topup`)",
+                    cost(worst),
+                    cost(available)
+                ),
+            ));
+        }
+        state.view.opened(worst);
+        Ok(Feared {
+            worst,
+            max_coefficient,
+        })
+    }
+
+    /// What the account still covers.
+    pub(crate) fn available(&self) -> Option<Nanoton> {
+        let state = self.lock();
+        state.view.terms().prices.cost(state.view.available()?).ok()
+    }
+
+    /// A request ended with this usage at this price; gives what it cost.
+    pub(crate) fn receipted(&self, feared: &Feared, usage: &Usage, coefficient: Coefficient) {
+        let mut state = self.lock();
+        let multipliers = *state.view.terms().prices.multipliers();
+        if let Ok(tokens) = adjusted(usage, coefficient, &multipliers) {
+            state.view.receipted(feared.worst, tokens.total());
+        }
+    }
+
+    /// What this usage costs at this price.
+    pub(crate) fn cost(&self, usage: &Usage, coefficient: Coefficient) -> Option<ClassCost> {
+        let prices = self.lock().view.terms().prices;
+        let tokens = adjusted(usage, coefficient, prices.multipliers()).ok()?;
+        prices.class_cost(&tokens).ok()
+    }
+
+    /// A person wants to pay in.
+    pub(crate) fn wish_top_up(&self, amount: Nanoton) {
+        self.lock().wish = Some(amount);
+        self.nudge.notify_one();
+    }
+
+    /// A person wants back what is above the stake.
+    pub(crate) fn wish_withdraw(&self) {
+        self.lock().view.withdraw();
+        self.nudge.notify_one();
+    }
+
+    /// A person wants everything back.
+    pub(crate) fn wish_close(&self) {
+        self.lock().view.close();
+        self.nudge.notify_one();
+    }
+
+    /// A look at it.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let state = self.lock();
+        let view = &state.view;
+        let contract = view.contract().map(|(contract, _)| contract);
+        let known = contract.unwrap_or_default();
+        Snapshot {
+            state: contract.map(|contract| match contract.status {
+                cocoon_accounting::Status::Open => client::State::Open,
+                cocoon_accounting::Status::Closing => client::State::Closing,
+                cocoon_accounting::Status::Closed => client::State::Closed,
+            }),
+            balance: known.balance,
+            stake: known.stake,
+            charged: known.tokens,
+            levels: view.levels(),
+            available: view.available(),
+            price: view.terms().prices.price(),
+            trouble: state.trouble.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change leaves the state whole before anything can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Feared ===
+
+impl Feared {
+    /// The highest price at which the request may be served.
+    pub(crate) fn max_coefficient(&self) -> Coefficient {
+        self.max_coefficient
+    }
+}
+
+/// The highest price up to `limit` that fits, if any does; what fits at a price fits at every lower one.
+fn dearest(limit: Coefficient, fits: impl Fn(Coefficient) -> bool) -> Option<Coefficient> {
+    let (mut good, mut bad) = (0, limit.per_mille() + 1);
+    if !fits(Coefficient::new(0)?) {
+        return None;
+    }
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        if Coefficient::new(middle).is_some_and(&fits) {
+            good = middle;
+        } else {
+            bad = middle;
+        }
+    }
+    // At no price at all nobody works.
+    Coefficient::new(good).filter(|most| most.per_mille() > 0 || limit.per_mille() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_types::Coefficient;
+
+    use super::dearest;
+
+    #[test]
+    fn a_price_limit_is_used_up_to_the_last_thousandth() {
+        let limit = Coefficient::new(4000).unwrap();
+        let up_to = |most: u32| dearest(limit, move |price| price.per_mille() <= most);
+        assert_eq!(up_to(9999), Some(limit));
+        assert_eq!(up_to(4000), Some(limit));
+        assert_eq!(up_to(1234), Coefficient::new(1234));
+        assert_eq!(up_to(1), Coefficient::new(1));
+        assert_eq!(up_to(0), None);
+        assert_eq!(dearest(limit, |_| false), None);
+    }
+}

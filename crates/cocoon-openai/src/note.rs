@@ -1,0 +1,132 @@
+//! Adds to an answer's JSON what the network knows and the engine does not: what it cost.
+//!
+//! Nothing else of the answer changes by a byte. The members of the original stand where it puts them, in `usage`
+//! (spec/ton.md 6.4); ours are in one object, `cocoon`. An answer that holds a `cocoon` member already gets no second
+//! one: what an engine writes there is not ours, so it is taken out of a caller's trust by its absence from the bill.
+
+use std::fmt::Write as _;
+
+use bytes::{Bytes, BytesMut};
+use cocoon_types::{Nanoton, Usage};
+use memchr::memmem;
+
+use crate::{
+    json::members,
+    meter::usage_of,
+    sse::{SseError, SseReader},
+};
+
+/// What is added to one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Cost of all prompt tokens.
+    pub prompt: Nanoton,
+    /// Cost of all completion tokens.
+    pub completion: Nanoton,
+    /// Both.
+    pub total: Nanoton,
+    /// The `cocoon` object, as JSON.
+    pub cocoon: String,
+}
+
+/// Adds notes to a stream of events: to each that tells usage.
+pub struct NotedStream<F> {
+    reader: SseReader,
+    note: F,
+}
+
+/// Members of an answer that are looked through; engines write about ten.
+const MAX_MEMBERS: usize = 256;
+
+/// The answer with its note; `None` when it is not an object that tells its usage, which is then left as it is.
+pub fn noted(body: &[u8], note: impl FnOnce(&Usage) -> Option<Note>) -> Option<Bytes> {
+    let members = members(body, MAX_MEMBERS).ok()?;
+    let usage = members
+        .iter()
+        .find_map(|(name, value)| (name == "usage").then(|| value.get()))?;
+    let note = note(&usage_of(usage.as_bytes())?)?;
+    // The value is a slice of the body: where it ends, less its brace, is where members can be added.
+    let start = (usage.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+    let usage_end = start.checked_add(usage.len())?.checked_sub(1)?;
+    let top_end = body.iter().rposition(|byte| *byte == b'}')?;
+    let empty = usage.get(1..usage.len() - 1)?.trim_ascii().is_empty();
+    let mut costs = String::with_capacity(128);
+    let comma = if empty { "" } else { "," };
+    // Writing to a String cannot fail.
+    let _ = write!(
+        costs,
+        "{comma}\"prompt_total_cost\":{},\"completion_total_cost\":{},\"total_cost\":{}",
+        note.prompt.nano(),
+        note.completion.nano(),
+        note.total.nano()
+    );
+    let mut out = BytesMut::with_capacity(body.len() + costs.len() + note.cocoon.len() + 12);
+    out.extend_from_slice(body.get(..usage_end)?);
+    out.extend_from_slice(costs.as_bytes());
+    out.extend_from_slice(body.get(usage_end..top_end)?);
+    if !members.iter().any(|(name, _)| name == "cocoon") {
+        out.extend_from_slice(b",\"cocoon\":");
+        out.extend_from_slice(note.cocoon.as_bytes());
+    }
+    out.extend_from_slice(body.get(top_end..)?);
+    Some(out.freeze())
+}
+
+// === impl NotedStream ===
+
+impl<F: FnMut(&Usage) -> Option<Note>> NotedStream<F> {
+    /// Notes what `note` says about the usage of an event.
+    pub fn new(note: F) -> Self {
+        Self {
+            reader: SseReader::default(),
+            note,
+        }
+    }
+
+    /// Takes the next bytes and gives back the whole events that they complete, some of them noted.
+    ///
+    /// # Errors
+    /// [`SseError`], when the stream cannot be carried.
+    pub fn push(&mut self, chunk: Bytes) -> Result<Bytes, SseError> {
+        let batch = self.reader.push(chunk)?;
+        // Most chunks tell no usage, or `"usage":null`; they are not looked into.
+        if memmem::find(batch.bytes(), b"\"usage\"").is_none() {
+            return Ok(batch.into_bytes());
+        }
+        let mut out = BytesMut::with_capacity(batch.bytes().len() + 512);
+        for (range, event) in batch.events() {
+            let bytes = &batch.bytes()[range];
+            let data = event.data();
+            let noted = data
+                .as_deref()
+                .and_then(|data| Some((data, noted(data, &mut self.note)?)));
+            match noted {
+                // Data of one line is found in the event as it is; of several lines it is left alone.
+                Some((data, noted)) => match memmem::find(bytes, data) {
+                    Some(at) => {
+                        out.extend_from_slice(&bytes[..at]);
+                        out.extend_from_slice(&noted);
+                        out.extend_from_slice(&bytes[at + data.len()..]);
+                    }
+                    None => out.extend_from_slice(bytes),
+                },
+                None => out.extend_from_slice(bytes),
+            }
+        }
+        Ok(out.freeze())
+    }
+
+    /// What is left at the end: the beginning of an event that was never finished.
+    pub fn finish(self) -> Bytes {
+        self.reader.finish()
+    }
+}
+
+impl<F> std::fmt::Debug for NotedStream<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NotedStream")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+//! The worker's account at one proxy: what it has earned, what is signed, what is paid (spec/ton.md 5.4, 5.5).
+//!
+//! The numbers and the decisions are in [`WorkerView`]; here they meet the wire, the contract and the wallet.
+
+mod keep;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cocoon_accounting::{Levels, Lie, Prices, Terms, ToldLevels, WorkerPolicy, WorkerView, adjusted};
+use cocoon_chain::Purse;
+use cocoon_contracts::{Deployment, Signed, StateInit, signed};
+use cocoon_tl::{TlString, proxy};
+use cocoon_types::{Address, Coefficient, Nanoton, Usage};
+
+pub(crate) use keep::keep;
+
+/// Where the worker is paid from, and to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Till {
+    pub(crate) purse: Arc<Purse>,
+    /// Who is paid.
+    pub(crate) owner: Address,
+    pub(crate) policy: WorkerPolicy,
+}
+
+/// An account at one proxy contract.
+#[derive(Debug)]
+pub(crate) struct Pay {
+    pub(crate) proxy_contract: Address,
+    /// The key that signs payouts.
+    proxy_key: [u8; 32],
+    /// Our contract there.
+    init: StateInit,
+    pub(crate) contract: Address,
+    policy: WorkerPolicy,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    view: WorkerView,
+    /// The best signed payment at hand; the view knows its count.
+    payment: Option<Signed>,
+    /// Requests that run for this proxy.
+    running: usize,
+    /// A person asked for the payout.
+    wish: bool,
+    trouble: Option<String>,
+}
+
+/// The proxy's account data do not add up; no work is done for it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PayError {
+    #[error("the proxy names no address of an owner")]
+    Owner,
+    #[error("the proxy's contract is not the one that its owner and key give ({0})")]
+    ProxyContract(Address),
+    #[error("the proxy takes another contract for ours, which is {0}")]
+    WorkerContract(Address),
+    #[error("the registry's parameters cannot be worked with: {0}")]
+    Params(String),
+    #[error("the signed payment is none of this account: {0}")]
+    Payment(&'static str),
+    #[error(transparent)]
+    Lie(#[from] Lie),
+    #[error("a count is negative")]
+    Negative,
+    #[error("the proxy says that it has forgotten what we earned (code {0})")]
+    Forgotten(i32),
+}
+
+/// A look at an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) levels: Levels,
+    pub(crate) paid_tokens: u64,
+    /// In all, signed, paid.
+    pub(crate) earnings: Option<[Nanoton; 3]>,
+    pub(crate) trouble: Option<String>,
+}
+
+/// A request that runs; counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Working(Arc<Pay>);
+
+// === impl Pay ===
+
+impl Pay {
+    /// The account at the proxy that answered so.
+    ///
+    /// # Errors
+    /// [`PayError`]: work for a proxy whose addresses do not derive from the registry would never be paid.
+    pub(crate) fn at(
+        till: &Till,
+        told: &proxy::Params,
+        worker_contract: &TlString,
+    ) -> Result<Self, PayError> {
+        let config = till.purse.registry();
+        let params = &config.params;
+        let deployment = Deployment::new(till.purse.root(), params.clone())
+            .map_err(|error| PayError::Params(error.to_string()))?;
+        let owner = address(&told.proxy_owner_address).ok_or(PayError::Owner)?;
+        let proxy_contract = deployment.proxy(&owner, &told.proxy_public_key).address();
+        if address(&told.proxy_sc_address) != Some(proxy_contract) {
+            return Err(PayError::ProxyContract(proxy_contract));
+        }
+        let init = deployment.worker(&till.owner, &proxy_contract, &told.proxy_public_key);
+        let contract = init.address();
+        if address(worker_contract) != Some(contract) {
+            return Err(PayError::WorkerContract(contract));
+        }
+        let prices = Prices::new(
+            params.price_per_token,
+            params.worker_fee_per_token,
+            params.multipliers,
+        )
+        .map_err(|error| PayError::Params(error.to_string()))?;
+        let terms = Terms {
+            contract: proxy_contract,
+            params_version: params.params_version,
+            prices,
+            proxy_delay: params.proxy_delay_before_close,
+            client_delay: params.client_delay_before_close,
+        };
+        Ok(Self {
+            proxy_contract,
+            proxy_key: told.proxy_public_key,
+            init,
+            contract,
+            policy: till.policy,
+            state: Mutex::new(State {
+                view: WorkerView::new(terms),
+                payment: None,
+                running: 0,
+                wish: false,
+                trouble: None,
+            }),
+        })
+    }
+
+    /// What this worker knows, for the comparison of balances.
+    pub(crate) fn levels(&self) -> Levels {
+        self.lock().view.levels()
+    }
+
+    /// Takes the proxy's answer to the comparison.
+    ///
+    /// # Errors
+    /// [`PayError`]: the link must end.
+    pub(crate) fn greeted(
+        &self,
+        payment: &proxy::SignedPayment,
+        journal: i64,
+        memory: i64,
+    ) -> Result<(), PayError> {
+        self.take(payment, journal, memory, WorkerView::greeted)
+    }
+
+    /// Takes what the proxy told on the open link.
+    ///
+    /// # Errors
+    /// [`PayError`]: the link must end.
+    pub(crate) fn pushed(
+        &self,
+        payment: &proxy::SignedPayment,
+        journal: i64,
+        memory: i64,
+    ) -> Result<(), PayError> {
+        self.take(payment, journal, memory, WorkerView::pushed)
+    }
+
+    fn take(
+        &self,
+        payment: &proxy::SignedPayment,
+        journal: i64,
+        memory: i64,
+        tell: fn(&mut WorkerView, ToldLevels) -> Result<(), Lie>,
+    ) -> Result<(), PayError> {
+        let payment = self.payment(payment)?;
+        let count = |count: i64| u64::try_from(count).map_err(|_| PayError::Negative);
+        let told = ToldLevels {
+            signed: payment.as_ref().map(|payment| payment.tokens),
+            journal: count(journal)?,
+            memory: count(memory)?,
+        };
+        let mut state = self.lock();
+        tell(&mut state.view, told)?;
+        if payment.is_some() {
+            state.payment = payment;
+        }
+        Ok(())
+    }
+
+    /// The payment, once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
+    fn payment(&self, payment: &proxy::SignedPayment) -> Result<Option<Signed>, PayError> {
+        let proxy::SignedPayment::Payment(payment) = payment else {
+            return Ok(None);
+        };
+        let signed = Signed::from_boc(&payment.data).map_err(|_| PayError::Payment("it does not parse"))?;
+        signed
+            .verify(&self.proxy_key, signed::Kind::Payout, &self.contract)
+            .map_err(|rejected| {
+                PayError::Payment(match rejected {
+                    signed::Rejected::Kind => "it is of another kind",
+                    signed::Rejected::Contract => "it is for another contract",
+                    signed::Rejected::Signature => "its signature is wrong",
+                })
+            })?;
+        Ok(Some(signed))
+    }
+
+    /// A request begins.
+    pub(crate) fn working(self: &Arc<Self>) -> Working {
+        self.lock().running += 1;
+        Working(Arc::clone(self))
+    }
+
+    /// A request was served to its end.
+    pub(crate) fn served(&self, usage: &Usage, coefficient: Coefficient) {
+        let mut state = self.lock();
+        let multipliers = *state.view.terms().prices.multipliers();
+        if let Ok(tokens) = adjusted(usage, coefficient, &multipliers) {
+            state.view.served(tokens.total());
+        }
+    }
+
+    /// A person wants what is signed to be paid now.
+    pub(crate) fn wish_payout(&self) {
+        self.lock().wish = true;
+    }
+
+    /// Whether this is the same account, so that what is known of it still holds.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.contract == other.contract
+    }
+
+    /// A look at it.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let state = self.lock();
+        Snapshot {
+            levels: state.view.levels(),
+            paid_tokens: state.view.contract().tokens,
+            earnings: state.view.earnings(),
+            trouble: state.trouble.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change leaves the state whole before anything can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Working ===
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.running = state.running.saturating_sub(1);
+    }
+}
+
+fn address(text: &TlString) -> Option<Address> {
+    text.as_str()?.parse().ok()
+}
