@@ -99,6 +99,28 @@ export const attacks = {
         return [w];
     },
 
+    'H4: the proxy contract fails whatever it gets': async (step) => {
+        const w = await open({ minClientStake: TON });
+        const code = w.net.replaceCode(w.proxy, c.code('root'));
+        await step(w, 'withdraw', () => w.withdraw());
+        assert.deepEqual([w.readClient().balance, w.readClient().secured], [15n * TON, 15n * TON]);
+        const back = await step(w, 'top up', () => w.topUp(TON, { from: STRANGER }));
+        assert.equal(paid(back, CLIENT_OWNER), TON);
+        await step(w, 'charge', () => w.charge(50_000_000n));
+        assert.deepEqual([w.readClient().balance, w.readClient().secured, w.readClient().unreported], [14n * TON, 15n * TON, TON]);
+        await step(w, 'worker payout', () => w.payout(50_000_000n));
+        assert.equal(w.readWorker().owed, 50_000_000n);
+        await step(w, 'grant refund', () => w.grantRefund(100_000_000n));
+        assert.deepEqual([w.readClient().state, w.readClient().balance, w.readClient().unreported], [2, 13n * TON, 2n * TON]);
+        w.net.replaceCode(w.proxy, code);
+        const claimed = done(await step(w, 'claim', () => w.claim({ from: STRANGER })));
+        assert.equal(paid(claimed, CLIENT_OWNER), 13n * TON);
+        const earned = done(await step(w, 'worker claim', () => w.workerClaim({ from: STRANGER })));
+        assert.equal(paid(earned, WORKER_OWNER), 950_000_000n);
+        balanced(w, both);
+        return [w];
+    },
+
     'H5: a top-up to a closing proxy': async (step) => {
         const w = await open();
         await w.ownerClose();

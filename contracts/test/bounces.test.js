@@ -112,3 +112,39 @@ test('a malformed address', async () => {
     refusedFor(steps, 9);
     balanced(w);
 });
+
+test('garbage after a known operation changes nothing', async () => {
+    const w = await open();
+    const data = () => [w.client, w.worker, w.proxy].map((address) => w.net.data(address).hash().toString('hex')).join();
+    const before = data();
+    let state = 1;
+    const next = (below) => (state = (state * 48271) % 2147483647) % below;
+    const ops = [...Object.values(OP), 0].filter((op) => op !== OP.ignored);
+    for (let i = 0; i < 200; i++) {
+        const body = beginCell().storeUint(ops[i % ops.length], 32);
+        for (let bits = next(90); bits > 0; bits--) body.storeUint(next(256), 8);
+        for (let refs = next(3); refs > 0; refs--) body.storeRef(beginCell().storeUint(next(2 ** 31), 32).endCell());
+        const from = next(2) ? STRANGER : CLIENT_OWNER;
+        const [step] = await w.send(from, [w.client, w.worker, w.proxy][next(3)], TON, body.endCell());
+        assert.notEqual(step.exit, 0, `${c.opName(step.op)} was taken`);
+        assert.equal(data(), before);
+    }
+    balanced(w);
+});
+
+test('a closing client or worker contract in debt for rent', async () => {
+    const w = await World.create({ minClientStake: TON });
+    await w.deployProxy();
+    await w.deployClient(TON / 1000n);
+    await w.deployWorker(TON / 1000n);
+    await w.increaseStake(TON);
+    w.net.now += 3 * 365 * 86400;
+    await w.topUp(15n * TON, { value: 15n * TON + TON / 10n });
+    w.net.now += 3 * 365 * 86400;
+    const had = w.balance(CLIENT_OWNER);
+    done(await w.grantRefund(0n));
+    assert.ok(w.balance(CLIENT_OWNER) - had <= 15n * TON + TON / 100n, 'the owner gets no more than the float');
+    done(await w.payout(0n, { last: true }));
+    assert.equal(w.balance(WORKER_OWNER), 0n);
+    assert.equal(w.net.total(), w.net.injected);
+});
