@@ -1,23 +1,12 @@
 // Compiles src/*.tolk into build/*.boc and build/hashes.json; with --check compares with what is there instead.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { runTolkCompiler } from '@ton/tolk-js';
 import { Cell } from '@ton/core';
+import { compile } from './compile.js';
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const NAMES = ['root', 'proxy', 'client', 'worker'];
 const isCheck = process.argv.includes('--check');
-
-export async function compile(name) {
-    const result = await runTolkCompiler({
-        entrypointFileName: `${name}.tolk`,
-        fsReadCallback: (path) => readFileSync(here(`src/${path}`), 'utf8'),
-        optimizationLevel: 2,
-        withStackComments: false,
-    });
-    if (result.status === 'error') throw new Error(result.message);
-    return Buffer.from(result.codeBoc64, 'base64');
-}
 
 let isSame = true;
 const emit = (path, bytes) => {

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Cell, Dictionary, beginCell } from '@ton/core';
 import * as c from '../scripts/cocoon.js';
+import { compile } from '../scripts/compile.js';
 import { config } from '../scripts/net.js';
 import { balanced, done, paid, refused as refusedFor } from '../scripts/scenario.js';
 import { CLIENT_OWNER, NODE, STRANGER, WORKER_OWNER, World } from '../scripts/world.js';
 
 const { OP, TON } = c;
 const LEAST = TON * 3n / 100n + 1n;
+/// More, where a charge is settled and the rest asked back at once.
+const SETTLE = TON * 12n / 1000n;
 
 async function open() {
     const w = await World.create({ minClientStake: TON });
@@ -18,9 +21,24 @@ async function open() {
     return w;
 }
 
-/// Sends a message while the proxy contract fails everything; `fails` messages of value reach it.
+/// A proxy contract that does everything and then fails: the dearest way to fail.
+const LATE = Cell.fromBoc(
+    await compile('proxy', (path, text) => (path.startsWith('proxy') ? text.replace('else => throw ERR_UNKNOWN_OP,\n    }\n}', 'else => throw ERR_UNKNOWN_OP,\n    }\n    throw 777;\n}') : text)),
+)[0];
+
+/// Sends a message while the proxy contract fails everything; `fails` messages of value reach it. Failing early must do the same
+/// as failing late.
 async function failing(w, message, fails = 1) {
-    const code = w.net.replaceCode(w.proxy, c.code('root'));
+    const early = w.fork();
+    await failWith(early, c.code('root'), message, fails);
+    const steps = await failWith(w, LATE, message, fails);
+    assert.ok(steps.some((s) => s.exit === 777));
+    for (const address of [w.client, w.worker]) assert.equal(early.net.data(address).hash().toString('hex'), w.net.data(address).hash().toString('hex'));
+    return steps;
+}
+
+async function failWith(w, failingCode, message, fails) {
+    const code = w.net.replaceCode(w.proxy, failingCode);
     const steps = await w.net.send(message);
     w.net.replaceCode(w.proxy, code);
     const failed = steps.filter((s) => s.aborted && s.outs.some((out) => out.bounced));
@@ -62,10 +80,10 @@ test('charge: what was not reported is reported later, and can be claimed', asyn
 
 test('grant refund: both messages fail, both are claimed', async () => {
     const w = await open();
-    await failing(w, { from: NODE, to: w.client, value: LEAST, body: w.signed(OP.grantRefund, 50_000_000n, w.client) }, 2);
+    await failing(w, { from: NODE, to: w.client, value: LEAST + SETTLE, body: w.signed(OP.grantRefund, 50_000_000n, w.client) }, 2);
     assert.deepEqual([w.readClient().state, w.readClient().balance, w.readClient().unreported], [2, 14n * TON, TON]);
     balanced(w);
-    const claimed = done(await w.claim({ from: STRANGER, value: LEAST }));
+    const claimed = done(await w.claim({ from: STRANGER, value: LEAST + SETTLE }));
     assert.equal(paid(claimed, CLIENT_OWNER), 14n * TON);
     assert.deepEqual([w.readClient().balance, w.readClient().unreported, w.readProxy().payable], [0n, 0n, TON]);
     balanced(w);
@@ -92,7 +110,8 @@ test('every operation works with the least value that is taken', async () => {
     done(await w.withdraw({ value: LEAST }));
     done(await w.increaseStake(1n, { value: LEAST + 1n }));
     done(await w.send(CLIENT_OWNER, w.client, LEAST, c.askNumber(OP.register, 1, 2n, 64, CLIENT_OWNER)));
-    done(await w.grantRefund(12_000_000n, { value: LEAST }));
+    refusedFor(await w.grantRefund(12_000_000n, { value: LEAST }), 1003);
+    done(await w.grantRefund(12_000_000n, { value: LEAST + SETTLE }));
     done(await w.reopen(TON, { value: TON + LEAST + c.TON / 100n }));
     done(await w.requestRefund({ value: LEAST }));
     w.net.now += 3601;

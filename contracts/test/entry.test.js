@@ -26,7 +26,7 @@ test('0.1 TON: deploy, secret hash and first top-up in one message, use, take ev
     assert.ok(left > TON / 100n, `${left} of the value come back`);
     balanced(w);
     done(await w.charge(100_000n, { value: TON * 4n / 100n }));
-    const steps = done(await w.grantRefund(200_000n, { value: TON * 4n / 100n }));
+    const steps = done(await w.grantRefund(200_000n, { value: TON * 5n / 100n }));
     assert.ok(paid(steps, CLIENT_OWNER) >= coins - 200_000n * 20n + TON * 7n / 1000n, 'all unused coins and the float');
     balanced(w);
 });
@@ -58,6 +58,6 @@ test('gas eight times as dear: too little is refused, nothing is lost', async ()
     done(await w.topUp(15n * TON, { value: 15n * TON + least }));
     done(await w.charge(1_000_000n, { value: least }));
     done(await w.payout(1_000_000n, { value: least }));
-    done(await w.grantRefund(2_000_000n, { value: least }));
+    done(await w.grantRefund(2_000_000n, { value: least * 3n / 2n }));
     balanced(w);
 });
