@@ -2,6 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use cocoon_accounting::{Policy, When};
+use cocoon_chain::{PurseKeys, PurseKeysError, PurseOptions};
+use cocoon_types::{Address, AddressError};
 use serde::Deserialize;
 
 /// What may be set by flag, environment (`COCOON_PROXY_*`) or file, in this order of precedence.
@@ -36,7 +39,7 @@ pub struct Options {
     /// Leading zero bits that who dials must find, 0 to 28 [default: 20]
     #[arg(long, value_name = "BITS", env = "COCOON_PROXY_POW_DIFFICULTY")]
     pub pow_difficulty: Option<u8>,
-    /// Requests that may wait for a busy worker, per model; 0 refuses at once [default: 256]
+    /// Requests that may wait for a busy worker, per model; one client may fill half of it, 0 refuses at once [default: 512]
     #[arg(long, value_name = "N", env = "COCOON_PROXY_QUEUE")]
     pub queue: Option<usize>,
     /// Longest time that a request waits for a busy worker, in seconds [default: 60]
@@ -54,6 +57,26 @@ pub struct Options {
     /// Directory with api-keys.toml; needed when the admin listener is not on loopback
     #[arg(long, value_name = "DIR", env = "COCOON_PROXY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
+    /// The chain that holds the money, as http://127.0.0.1:PORT; without it nothing is paid [default: none]
+    #[arg(long, value_name = "URL", env = "COCOON_PROXY_CHAIN")]
+    pub chain: Option<String>,
+    /// The network's registry: the address of its root contract; needed with `chain`
+    #[arg(long, value_name = "ADDRESS", env = "COCOON_PROXY_ROOT")]
+    pub root: Option<String>,
+    /// This node's wallet; made if it is not there [default: wallet.toml in the state directory]
+    #[arg(long, value_name = "FILE", env = "COCOON_PROXY_WALLET_FILE")]
+    pub wallet_file: Option<PathBuf>,
+    /// The address that gets the proxy's share [default: this node's wallet]
+    #[arg(long, value_name = "ADDRESS", env = "COCOON_PROXY_OWNER")]
+    pub owner: Option<String>,
+    /// When charges and payouts go to the chain: `each` request, at a `threshold`, every so many seconds, or `manual`;
+    /// each costs gas [default: threshold]
+    #[arg(long, value_name = "WHEN", env = "COCOON_PROXY_SETTLE")]
+    pub settle: Option<String>,
+    /// Longest time that what was used may wait for its commit to the chain, in seconds; until then it is not signed
+    /// [default: 300]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_PROXY_COMMIT_AGE_S")]
+    pub commit_age_s: Option<u64>,
 }
 
 /// A valid configuration.
@@ -83,8 +106,21 @@ pub struct Config {
     pub max_links: usize,
     /// Grace for open requests.
     pub drain: Duration,
-    /// Where the API keys of the admin listener are.
+    /// Where the API keys of the admin listener and the accounts' journal are.
     pub state_dir: Option<PathBuf>,
+    /// What is paid with; none in a network without payments.
+    pub money: Option<MoneyConfig>,
+}
+
+/// How a proxy keeps accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoneyConfig {
+    /// Chain, registry, wallet.
+    pub purse: PurseOptions,
+    /// Who gets the proxy's share, if not its own wallet.
+    pub owner: Option<Address>,
+    /// When to commit and to settle.
+    pub policy: Policy,
 }
 
 /// A value that cannot be. Each message names the key.
@@ -100,6 +136,24 @@ pub enum ConfigError {
     /// More than anybody would solve.
     #[error("pow_difficulty: {0} bits; dialers refuse more than 28 (spec/network.md 2)")]
     PowDifficulty(u8),
+    /// The keys that concern money.
+    #[error(transparent)]
+    Money(#[from] PurseKeysError),
+    /// Not an address.
+    #[error("owner: {text:?}: {source}")]
+    Owner {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        #[source]
+        source: AddressError,
+    },
+    /// Not a time to settle.
+    #[error("settle: {0:?} is none of each, threshold, manual or a number of seconds")]
+    Settle(String),
+    /// It says nothing without a chain.
+    #[error("{0}: goes with chain and root")]
+    WithoutChain(&'static str),
     /// A number outside its range.
     #[error("{key}: {value} is not between {least} and {most}")]
     Range {
@@ -114,7 +168,7 @@ pub enum ConfigError {
     },
 }
 
-/// Waiting requests hold up to one window (256 KiB) each: 256 of them are 64 MiB per model.
+/// Waiting requests hold up to one window (256 KiB) each: 512 of them are 128 MiB per model.
 const DEFAULT_QUEUE: usize = 512;
 const DEFAULT_QUEUE_WAIT_S: u64 = 60;
 /// Reasoning models answer for many minutes; half an hour is past any gateway's patience.
@@ -147,6 +201,12 @@ impl Options {
             max_links: self.max_links.or(file.max_links),
             drain_s: self.drain_s.or(file.drain_s),
             state_dir: self.state_dir.or(file.state_dir),
+            chain: self.chain.or(file.chain),
+            root: self.root.or(file.root),
+            wallet_file: self.wallet_file.or(file.wallet_file),
+            owner: self.owner.or(file.owner),
+            settle: self.settle.or(file.settle),
+            commit_age_s: self.commit_age_s.or(file.commit_age_s),
         }
     }
 
@@ -169,6 +229,7 @@ impl Options {
             .iter()
             .map(|text| image(text))
             .collect::<Result<_, _>>()?;
+        let money = money(&self, is_test)?;
         let seconds = |key, value: Option<u64>, default, least, most| {
             in_range(key, value.unwrap_or(default), least, most).map(Duration::from_secs)
         };
@@ -200,7 +261,58 @@ impl Options {
             max_links: count("max_links", self.max_links, DEFAULT_MAX_LINKS, 1, 1_000_000)?,
             drain: seconds("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, 3600)?,
             state_dir: self.state_dir,
+            money,
         })
+    }
+}
+
+fn money(options: &Options, is_test: bool) -> Result<Option<MoneyConfig>, ConfigError> {
+    let keys = PurseKeys {
+        chain: options.chain.clone(),
+        root: options.root.clone(),
+        wallet_file: options.wallet_file.clone(),
+    };
+    let state_dir = options.state_dir.clone();
+    let purse = keys.build(is_test, || cocoon_web::keys::state_file(state_dir, "wallet.toml"))?;
+    let Some(purse) = purse else {
+        let given = [
+            ("owner", options.owner.is_some()),
+            ("settle", options.settle.is_some()),
+            ("commit_age_s", options.commit_age_s.is_some()),
+        ];
+        return match given.into_iter().find(|(_, given)| *given) {
+            Some((key, _)) => Err(ConfigError::WithoutChain(key)),
+            None => Ok(None),
+        };
+    };
+    let owner = match &options.owner {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|source| ConfigError::Owner {
+            text: text.clone(),
+            source,
+        })?),
+    };
+    let usual = Policy::default();
+    let commit_age = options.commit_age_s.unwrap_or(usual.commit_age);
+    let policy = Policy {
+        settle: options.settle.as_deref().map_or(Ok(usual.settle), when)?,
+        commit_age: in_range("commit_age_s", commit_age, 1, 86_400)?,
+        ..usual
+    };
+    Ok(Some(MoneyConfig { purse, owner, policy }))
+}
+
+fn when(text: &str) -> Result<When, ConfigError> {
+    match text {
+        "each" => Ok(When::Each),
+        "threshold" => Ok(When::Threshold),
+        "manual" => Ok(When::Manual),
+        seconds => seconds
+            .parse()
+            .ok()
+            .filter(|seconds| (1..=86_400).contains(seconds))
+            .map(When::Every)
+            .ok_or_else(|| ConfigError::Settle(text.to_owned())),
     }
 }
 

@@ -5,4 +5,5 @@
 
 pub mod canned;
 pub mod hostile;
+pub mod money;
 pub mod network;

@@ -1,5 +1,7 @@
 use clap::Parser;
 
+use cocoon_accounting::When;
+
 use super::{Config, ConfigError, Options};
 
 #[derive(Parser)]
@@ -43,7 +45,8 @@ fn every_key_of_the_file_is_kept_when_the_flags_are_silent() {
     let all = file(
         "listen_clients = '127.0.0.1:1'\nlisten_workers = '127.0.0.1:2'\nadmin = '127.0.0.1:3'\nis_test = true\n\
          accept_simulated = true\nworker_images = ['00']\npow_difficulty = 1\nqueue = 2\nqueue_wait_s = 3\n\
-         max_timeout_s = 4\nmax_links = 5\ndrain_s = 6\nstate_dir = '/x'",
+         max_timeout_s = 4\nmax_links = 5\ndrain_s = 6\nstate_dir = '/x'\nchain = 'c'\nroot = 'r'\nwallet_file = '/w'\nowner = 'o'\n\
+         settle = 'each'\ncommit_age_s = 7",
     );
     assert_eq!(Options::default().or(all.clone()), all);
     assert_eq!(all.clone().or(Options::default()), all);
@@ -84,4 +87,37 @@ fn a_value_that_cannot_be_is_refused_with_its_key() {
         let error = config(text).unwrap_err().to_string();
         assert!(error.starts_with(key), "{text}: {error}");
     }
+}
+
+const CHAIN: &str = "is_test = true\nchain = 'http://127.0.0.1:1'\n\
+    root = '0:714db5bbc8ee8bbb40f82c233cbe60a92201566d8f6ac1492551d518617ee59d'\n";
+
+#[test]
+fn without_a_chain_nothing_is_paid_and_nothing_about_it_can_be_set() {
+    assert_eq!(config("").unwrap().money, None);
+    for (text, key) in [
+        ("owner = 'x'", "owner"),
+        ("settle = 'each'", "settle"),
+        ("commit_age_s = 1", "commit_age_s"),
+    ] {
+        assert_eq!(config(text).unwrap_err(), ConfigError::WithoutChain(key));
+    }
+}
+
+#[test]
+fn a_proxy_settles_when_it_is_told_to() {
+    let settle = |when: &str| {
+        config(&format!("{CHAIN}settle = '{when}'")).map(|config| config.money.unwrap().policy.settle)
+    };
+    assert_eq!(settle("each"), Ok(When::Each));
+    assert_eq!(settle("threshold"), Ok(When::Threshold));
+    assert_eq!(settle("manual"), Ok(When::Manual));
+    assert_eq!(settle("30"), Ok(When::Every(30)));
+    for wrong in ["", "0", "-1", "sometimes", "86401"] {
+        assert_eq!(settle(wrong), Err(ConfigError::Settle(wrong.to_owned())));
+    }
+    assert!(matches!(
+        config(&format!("{CHAIN}owner = 'x'")),
+        Err(ConfigError::Owner { .. })
+    ));
 }

@@ -71,7 +71,7 @@ impl Settle {
         match self {
             Self::Each => Value::String("each".into()),
             Self::Threshold => Value::String("threshold".into()),
-            Self::Every(seconds) => Value::Integer(seconds.into()),
+            Self::Every(seconds) => Value::String(seconds.to_string()),
         }
     }
 }
