@@ -3,7 +3,10 @@
 //! Each external is a wallet's (v5r1): its signature is made before the clock starts and checked by the wallet's code.
 //! It pays one message to an account without code: two transactions.
 #![expect(clippy::print_stdout, reason = "the figures are this program's output")]
-#![expect(clippy::disallowed_methods, reason = "it measures; nothing depends on the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures; nothing depends on the clock"
+)]
 
 use std::{path::Path, time::Instant};
 
@@ -30,8 +33,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map(|seqno| wallets.iter().map(|wallet| external(wallet, seqno)).collect())
         .collect();
     let dir = tempfile::tempdir()?;
-    run("in memory", Ledger::in_memory(OPTIONS, NOW)?, &wallets, &externals)?;
-    run("on disk  ", Ledger::open(dir.path(), OPTIONS, NOW)?, &wallets, &externals)?;
+    run(
+        "in memory",
+        Ledger::in_memory(OPTIONS, NOW)?,
+        &wallets,
+        &externals,
+    )?;
+    run(
+        "on disk  ",
+        Ledger::open(dir.path(), OPTIONS, NOW)?,
+        &wallets,
+        &externals,
+    )?;
     flush(dir.path())?;
     Ok(())
 }
@@ -73,7 +86,9 @@ fn run(
     }
     let rate = f64::from(transactions) / blocks;
     let checked = f64::from(BLOCKS) * f64::from(WALLETS) / checks;
-    println!("{name}: {rate:.0} transactions/s in blocks ({transactions} in {BLOCKS} blocks), {checked:.0} externals/s checked at the door");
+    println!(
+        "{name}: {rate:.0} transactions/s in blocks ({transactions} in {BLOCKS} blocks), {checked:.0} externals/s checked at the door"
+    );
     Ok(())
 }
 
@@ -84,6 +99,9 @@ fn flush(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..100 {
         ledger.block(NOW)?;
     }
-    println!("flush    : {:.2} ms for a block without transactions", start.elapsed().as_secs_f64() * 10.0);
+    println!(
+        "flush    : {:.2} ms for a block without transactions",
+        start.elapsed().as_secs_f64() * 10.0
+    );
     Ok(())
 }

@@ -11,17 +11,17 @@ mod test_routes;
 use std::convert::Infallible;
 
 use axum::{
-    Router,
+    Json, Router,
     body::{Body, to_bytes},
     extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, post},
+    routing::{any, get, post},
 };
 use cocoon_types::{Fault, Refusal};
 use cocoon_web::{ServeOptions, guard::Guard};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,7 @@ pub async fn serve(chain: LedgerChain, listener: TcpListener, guard: Guard, shut
         .is_ok_and(|address| address.ip().is_loopback());
     let is_test = chain.with(|ledger, _| ledger.options().is_test).await;
     let mut routes = Router::new()
+        .route("/health", get(health))
         .route("/api/v2/jsonRPC", post(json_rpc))
         .route("/api/v2/{method}", any(method));
     if loopback && is_test {
@@ -52,6 +53,11 @@ pub async fn serve(chain: LedgerChain, listener: TcpListener, guard: Guard, shut
         .layer(middleware::from_fn_with_state(guard, check))
         .with_state(chain);
     cocoon_web::serve(routes, listener, ServeOptions::default(), shutdown).await;
+}
+
+async fn health(State(chain): State<LedgerChain>) -> Response {
+    let head = chain.with(|ledger, _| ledger.head()).await;
+    Json(json!({ "ready": true, "seqno": head.seqno, "time": head.time })).into_response()
 }
 
 /// `{"id": .., "jsonrpc": "2.0", "method": .., "params": {..}}`
@@ -136,8 +142,8 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resu
 }
 
 async fn admit(guard: &Guard, request: &Parts) -> Result<cocoon_web::guard::Admitted, Refusal> {
-    // A browser sends its preflight without a key.
-    if request.method == Method::OPTIONS {
+    // A browser sends its preflight without a key, and a load balancer asks for health without one.
+    if request.method == Method::OPTIONS || request.uri.path() == "/health" {
         guard.admit_without_key(request)
     } else {
         guard.admit(request).await

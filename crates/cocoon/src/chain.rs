@@ -47,7 +47,7 @@ impl Opened {
         let chain = HttpChain::new(&url).map_err(|error| {
             Hinted::usage(
                 format!("{url}: {error}"),
-                "a ledger's address looks like http://127.0.0.1:8081",
+                "a ledger's address looks like http://127.0.0.1:11100",
             )
         })?;
         Ok(Self {

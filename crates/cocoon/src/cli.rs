@@ -1,6 +1,8 @@
 use clap::{Parser, Subcommand};
 
-use crate::{account, chat, doctor, earnings, key, logging, model, network, role, settle, up, wallet};
+use crate::{
+    account, chat, doctor, earnings, key, ledger, logging, model, network, role, settle, up, wallet,
+};
 
 /// Confidential AI computing on TON.
 #[derive(Debug, Parser)]
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Wallet(wallet::WalletArgs),
     /// Deploy a network's registry, show it, change it.
     Network(network::NetworkArgs),
+    /// Run a chain for a test network on this machine: real contracts and gas, test coins.
+    Ledger(ledger::LedgerArgs),
     /// Say what this machine can do and what is missing for more.
     Doctor(doctor::DoctorArgs),
 }

@@ -15,6 +15,7 @@ mod earnings;
 mod endpoint;
 mod exit;
 mod key;
+mod ledger;
 mod logging;
 mod model;
 mod network;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             cli::Command::Settle(args) => settle::run(args).await,
             cli::Command::Wallet(args) => wallet::run(args).await,
             cli::Command::Network(args) => network::run(args).await,
+            cli::Command::Ledger(args) => ledger::run(args).await,
             cli::Command::Doctor(args) => doctor::run(args).await,
         }
     });

@@ -73,6 +73,8 @@ async fn blocks_are_shown() {
     let info = server.ok("getMasterchainInfo", json!({})).await;
     assert_eq!(info["last"]["seqno"], 2);
     assert_eq!(info["init"]["seqno"], 0);
+    let (status, health) = server.raw("GET", "/health", "", "localhost").await;
+    assert_eq!((status, health.contains("\"seqno\":2")), (200, true), "{health}");
     let shards = server.ok("shards", json!({ "seqno": 2 })).await;
     assert_eq!(shards["shards"][0]["workchain"], 0);
     let block = json!({ "workchain": 0, "shard": shards["shards"][0]["shard"], "seqno": 2 });

@@ -159,7 +159,7 @@ impl Home {
             command
                 .arg("--listen")
                 .arg(listen.unwrap_or_else(|| local(0).to_string()));
-            command.args(["--announce", "--exit-with-stdin"]);
+            command.args(["--instant", "--announce", "--exit-with-stdin"]);
             command
         }))
     }
