@@ -82,7 +82,8 @@ struct Account {
 #[derive(Debug, Deserialize)]
 struct Wallet {
     address: String,
-    balance: Amount,
+    /// Not known while the chain cannot be reached.
+    balance: Option<Amount>,
 }
 
 /// The account with one proxy.
@@ -98,12 +99,18 @@ struct AtProxy {
     used_tokens: u64,
     #[serde(default)]
     charged_tokens: u64,
+    /// Used and not charged yet.
     #[serde(default)]
-    available: Amount,
+    owed: Option<Amount>,
+    #[serde(default)]
+    available: Option<Amount>,
     #[serde(default)]
     price_per_token: Option<Amount>,
     #[serde(default)]
     withdrawable: Option<Amount>,
+    /// What keeps the gateway from using it, in its words.
+    #[serde(default)]
+    trouble: Option<String>,
 }
 
 const PATH: &str = "/cocoon/v1/account";
@@ -154,12 +161,11 @@ fn check(amount: Nanoton, wallet: &Wallet) -> anyhow::Result<()> {
     if amount == Nanoton::ZERO {
         return Err(Hinted::usage("a top-up of 0 is none", "as 0.5"));
     }
-    if amount >= wallet.balance.0 {
+    if let Some(held) = wallet.balance
+        && amount >= held.0
+    {
         return Err(Hinted::failed(
-            format!(
-                "the gateway's wallet holds {}, which is not more than {amount}",
-                wallet.balance
-            ),
+            format!("the gateway's wallet holds {held}, which is not more than {amount}"),
             format!("send coins to {}; a little stays there for fees", wallet.address),
         ));
     }
@@ -196,11 +202,11 @@ fn print(value: &Value, account: &Account, as_json: bool) {
         data!("{value}");
         return;
     }
-    data!(
-        "  wallet {} holds {}",
-        account.wallet.address,
-        account.wallet.balance
-    );
+    let held = account
+        .wallet
+        .balance
+        .map_or_else(unknown, |held| held.to_string());
+    data!("  wallet {} holds {held}", account.wallet.address);
     if account.proxies.is_empty() {
         say!("no account with any proxy yet: the first request opens one");
         return;
@@ -212,6 +218,7 @@ fn print(value: &Value, account: &Account, as_json: bool) {
         "balance",
         "stake",
         "can come back",
+        "owed",
         "tokens used",
         "charged",
         "contract",
@@ -220,12 +227,13 @@ fn print(value: &Value, account: &Account, as_json: bool) {
         vec![
             proxy.proxy.clone(),
             proxy.state.clone(),
-            proxy.available.to_string(),
+            proxy.available.map_or_else(unknown, |amount| amount.to_string()),
             proxy.balance.to_string(),
             proxy.stake.to_string(),
             proxy
                 .withdrawable
-                .map_or_else(|| "-".to_owned(), |amount| amount.to_string()),
+                .map_or_else(unknown, |amount| amount.to_string()),
+            proxy.owed.map_or_else(unknown, |amount| amount.to_string()),
             proxy.used_tokens.to_string(),
             proxy.charged_tokens.to_string(),
             proxy.contract.clone(),
@@ -235,9 +243,18 @@ fn print(value: &Value, account: &Account, as_json: bool) {
         .chain(rows)
         .collect();
     data!("{}", table(&rows));
+    for proxy in &account.proxies {
+        if let Some(trouble) = &proxy.trouble {
+            say!("{}: {trouble}", proxy.proxy);
+        }
+    }
     if let Some(price) = account.proxies.iter().find_map(|proxy| proxy.price_per_token) {
         data!("  an adjusted token costs {} nanoTON", price.0.nano());
     }
+}
+
+fn unknown() -> String {
+    "-".to_owned()
 }
 
 // === impl Which ===

@@ -48,6 +48,9 @@ struct AtProxy {
     earned: Amount,
     paid: Amount,
     unpaid: Amount,
+    /// What keeps the worker from being paid, in its words.
+    #[serde(default)]
+    trouble: Option<String>,
 }
 
 pub(crate) async fn run(args: EarningsArgs) -> anyhow::Result<ExitCode> {
@@ -66,6 +69,9 @@ pub(crate) async fn run(args: EarningsArgs) -> anyhow::Result<ExitCode> {
         values.push(value);
         for proxy in &earnings.proxies {
             earned = earned.and_then(|sum| sum.checked_add(proxy.earned.0));
+            if let Some(trouble) = &proxy.trouble {
+                say!("{} at {}: {trouble}", worker.name, proxy.proxy);
+            }
             unpaid = unpaid.and_then(|sum| sum.checked_add(proxy.unpaid.0));
         }
         rows.extend(earnings.rows(&worker.name));

@@ -74,8 +74,8 @@ pub(crate) struct UpArgs {
     /// part of every contract's address and stays.
     #[arg(long, value_name = "NANOTON")]
     price: Option<money::Price>,
-    /// When the proxy brings its accounts to the chain: after `each` request, when a `threshold` is reached, or every so
-    /// many seconds; without it the proxy's default.
+    /// When the proxy brings its accounts to the chain: after `each` request, when a `threshold` is reached, every so many
+    /// seconds, or only when it is asked to (`manual`); without it the proxy's default.
     #[arg(long, value_name = "WHEN")]
     settle: Option<money::Settle>,
     /// How long the build took before, in seconds: `./cocoon up` says it, so that all times stand together.

@@ -4,7 +4,7 @@ use super::{Account, Which};
 
 fn account() -> Account {
     let proxy = |name: &str| {
-        json!({"proxy": name, "proxy_contract": "EQ", "contract": "EQ", "state": "normal", "balance": "1500000000",
+        json!({"proxy": name, "proxy_contract": "EQ", "contract": "EQ", "state": "open", "balance": "1500000000",
             "stake": "10000000", "charged_tokens": 1, "signed_tokens": 2, "used_tokens": 2, "available_tokens": 5,
             "available": "18446744073709551615", "price_per_token": "20", "withdrawable": null})
     };
@@ -14,7 +14,7 @@ fn account() -> Account {
 
 #[test]
 fn the_whole_range_of_amounts_is_read_and_nothing_else() {
-    assert_eq!(account().proxies[0].available.0.nano(), u64::MAX);
+    assert_eq!(account().proxies[0].available.unwrap().0.nano(), u64::MAX);
     for bad in [
         json!("-1"),
         json!("1.5"),

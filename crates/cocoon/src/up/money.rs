@@ -24,8 +24,11 @@ use crate::exit::Hinted;
 use crate::network;
 use crate::wallet::explain;
 
-/// Whether `cocoon up` pays without being asked to.
-pub(super) const BY_DEFAULT: bool = false;
+/// Roles whose configuration knows `chain`, `root` and `wallet_file`. The others refuse unknown keys, so they run without
+/// payments beside the ledger until they do.
+const PAYING: &[&str] = &[];
+/// Whether `cocoon up` pays without being asked to: when every role does.
+pub(super) const BY_DEFAULT: bool = PAYING.len() == 3;
 
 /// What the flags say.
 #[derive(Clone, Debug, Default)]
@@ -114,6 +117,9 @@ impl Money {
 
     /// What every role has to know, and its own.
     pub(super) fn fill(&self, role: &str, name: &str, table: &mut Table) {
+        if !PAYING.contains(&role) {
+            return;
+        }
         let text = |value: &dyn ToString| Value::String(value.to_string());
         table.insert("chain".into(), text(&self.on.url));
         table.insert("root".into(), text(&self.root));

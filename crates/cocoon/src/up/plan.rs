@@ -181,6 +181,8 @@ impl Home {
         ] {
             table.insert(key.into(), self.address("proxy", key, usual));
         }
+        let state_dir = self.dir.join("proxy");
+        table.insert("state_dir".into(), text(state_dir.display()));
         // Everything is on this machine: work to connect would only cost the user's own start.
         table.insert("pow_difficulty".into(), Value::Integer(0));
         self.role("proxy", "proxy", table, money)

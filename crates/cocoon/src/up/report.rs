@@ -1,7 +1,8 @@
 //! What runs: the ready file for scripts, the table for people.
 
+mod contracts;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cocoon_types::Address;
 use serde::Serialize;
@@ -10,11 +11,7 @@ use super::Network;
 use super::money::Money;
 use super::plan::{Engine, Home};
 use super::process::Supervised;
-use crate::endpoint::Endpoint;
 use crate::text::{data, say, table};
-
-/// For a role to tell its contracts; the table is not held up longer.
-const CONTRACTS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The content of the ready file.
 #[derive(Debug, Serialize)]
@@ -95,7 +92,7 @@ impl Ready {
         data!("  TEST NETWORK: {}", engine.warning());
         if let Some(root) = self.root {
             data!("  TEST COINS: they come from the ledger's faucet and are worth nothing\n");
-            data!("{}", table(&self.contracts(root).await));
+            data!("{}", table(&contracts::rows(self, root).await));
         }
         data!("\n  ask it      cocoon chat \"What is the capital of France? Answer in one sentence.\"");
         if self.root.is_some() {
@@ -105,63 +102,6 @@ impl Ready {
         data!("  stop        Ctrl-C\n");
         say!("logs of every role:");
     }
-}
-
-impl Ready {
-    /// Registry, contracts as far as the roles have them yet, wallets.
-    async fn contracts(&self, root: Address) -> Vec<Vec<String>> {
-        let mut rows = vec![["contract or wallet", "address", ""].map(str::to_owned).to_vec()];
-        let mut row =
-            |name: String, address: String, what: &str| rows.push(vec![name, address, what.to_owned()]);
-        row("registry".into(), root.to_string(), "cocoon network show");
-        for role in &self.roles {
-            for (name, address) in contracts_of(role).await {
-                row(name, address, "");
-            }
-        }
-        for wallet in &self.wallets {
-            row(
-                format!("wallet {}", wallet.name),
-                wallet.address.non_bounceable(),
-                &wallet.file.display().to_string(),
-            );
-        }
-        rows
-    }
-}
-
-/// The contracts that a role tells of; none while it has none, which is no error.
-async fn contracts_of(role: &RoleEntry) -> Vec<(String, String)> {
-    let (path, own) = match role.role.as_str() {
-        "proxy" => ("/accounts", true),
-        "worker" => ("/earnings", false),
-        "client" => ("/cocoon/v1/account", false),
-        _ => return Vec::new(),
-    };
-    let Ok(endpoint) = Endpoint::new(&role.name, &role.url, None) else {
-        return Vec::new();
-    };
-    let read = endpoint.read::<serde_json::Value>(path);
-    let Ok(Ok((value, _))) = tokio::time::timeout(CONTRACTS_DEADLINE, read).await else {
-        return Vec::new();
-    };
-    let contract = |value: &serde_json::Value| {
-        value
-            .get("contract")
-            .and_then(|text| text.as_str())
-            .map(str::to_owned)
-    };
-    if own {
-        return contract(&value)
-            .map(|address| (role.name.clone(), address))
-            .into_iter()
-            .collect();
-    }
-    let proxies = value.get("proxies").and_then(|list| list.as_array());
-    let contracts = proxies.into_iter().flatten().filter_map(contract);
-    contracts
-        .map(|address| (format!("{} at the proxy", role.name), address))
-        .collect()
 }
 
 fn wallets(money: &Money) -> Vec<WalletEntry> {

@@ -3,7 +3,8 @@ use crate::network::cocoon;
 #[test]
 fn every_command_has_help_with_examples() {
     for command in [
-        "up", "chat", "client", "proxy", "worker", "model", "key", "ledger", "doctor",
+        "up", "chat", "client", "proxy", "worker", "ledger", "model", "key", "account", "earnings", "settle",
+        "wallet", "network", "doctor",
     ] {
         let (code, out, _) = cocoon(&[command, "--help"]);
         assert_eq!(code, Some(0), "{command}");

@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cli;
+mod ledger;
+mod money;
+mod money_page;
 mod network;
+mod registry;
 mod sdk;
 mod secrecy;
 mod two_machines;
 mod up;
+mod wallet;
 mod workers;

@@ -25,6 +25,21 @@ pub(crate) struct Role {
     pub(crate) url: String,
 }
 
+/// What the ready file says of a network with payments.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Money {
+    pub(crate) ledger: String,
+    pub(crate) root: String,
+    pub(crate) wallets: Vec<WalletEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WalletEntry {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) file: String,
+}
+
 /// A running `cocoon up`; killed when dropped.
 pub(crate) struct Up {
     pub(crate) child: Child,
@@ -60,6 +75,10 @@ impl Up {
     }
 
     pub(crate) fn ready(&self) -> Ready {
+        serde_json::from_slice(&std::fs::read(self.ready_file()).unwrap()).unwrap()
+    }
+
+    pub(crate) fn money(&self) -> Money {
         serde_json::from_slice(&std::fs::read(self.ready_file()).unwrap()).unwrap()
     }
 

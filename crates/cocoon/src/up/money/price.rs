@@ -16,6 +16,7 @@ pub(in crate::up) struct Price(u64);
 pub(in crate::up) enum Settle {
     Each,
     Threshold,
+    Manual,
     Every(u32),
 }
 
@@ -71,6 +72,7 @@ impl Settle {
         match self {
             Self::Each => Value::String("each".into()),
             Self::Threshold => Value::String("threshold".into()),
+            Self::Manual => Value::String("manual".into()),
             Self::Every(seconds) => Value::String(seconds.to_string()),
         }
     }
@@ -83,9 +85,10 @@ impl FromStr for Settle {
         match text {
             "each" => Ok(Self::Each),
             "threshold" => Ok(Self::Threshold),
+            "manual" => Ok(Self::Manual),
             other => match other.parse() {
                 Ok(seconds) if seconds > 0 => Ok(Self::Every(seconds)),
-                _ => Err("each, threshold or a number of seconds"),
+                _ => Err("each, threshold, manual or a number of seconds"),
             },
         }
     }
