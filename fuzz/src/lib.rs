@@ -4,6 +4,7 @@
 //! the committed corpus in its unit tests. An entry function panics iff the crate under test is wrong.
 
 pub mod attest;
+pub mod chain;
 pub mod contracts;
 pub mod engine;
 pub mod link;

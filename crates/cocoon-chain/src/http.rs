@@ -5,7 +5,7 @@ mod error;
 mod methods;
 mod params;
 mod render;
-mod stack;
+pub(crate) mod stack;
 mod test_routes;
 
 use std::convert::Infallible;
@@ -157,6 +157,21 @@ fn take_key(headers: &mut HeaderMap) {
         && let Ok(bearer) = format!("Bearer {}", key.to_str().unwrap_or_default()).parse()
     {
         headers.insert(header::AUTHORIZATION, bearer);
+    }
+}
+
+/// Reads every parameter as everything that it can be.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_all(params: Map<String, Value>) {
+    let names: Vec<String> = params.keys().cloned().collect();
+    let params = params::Params::new(params);
+    for name in names {
+        let _ = (params.address(&name), params.hash(&name), params.cell(&name));
+        let _ = (
+            params.number::<u64>(&name),
+            params.number::<u32>(&name),
+            params.number::<i8>(&name),
+        );
     }
 }
 

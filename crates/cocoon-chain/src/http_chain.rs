@@ -1,6 +1,6 @@
 //! The chain of a test network that another process on this machine keeps.
 
-mod wire;
+pub(crate) mod wire;
 
 use std::{fmt, net::SocketAddr, time::Duration};
 

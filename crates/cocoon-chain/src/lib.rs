@@ -17,6 +17,9 @@
 mod backoff;
 mod chain;
 mod follower;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod http_chain;
 mod ledger;

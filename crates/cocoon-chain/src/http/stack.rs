@@ -11,7 +11,7 @@ const MAX_ARGUMENTS: usize = 64;
 /// Characters of a number of 257 bits in decimal, and a sign.
 const MAX_NUMBER: usize = 79;
 
-pub(super) fn read(stack: Option<&Value>) -> Result<Vec<StackItem>, CallError> {
+pub(crate) fn read(stack: Option<&Value>) -> Result<Vec<StackItem>, CallError> {
     let items = match stack {
         None => return Ok(Vec::new()),
         Some(Value::Array(items)) if items.len() <= MAX_ARGUMENTS => items,

@@ -15,7 +15,7 @@ const MAX_REASON: usize = 300;
 const MAX_TRANSACTION_TEXT: usize = 8 * 1024 * 1024;
 
 /// Takes the result out of its envelope.
-pub(super) fn result(status: u16, mut answer: Value) -> Result<Value, ChainError> {
+pub(crate) fn result(status: u16, mut answer: Value) -> Result<Value, ChainError> {
     if answer["ok"] == true && status == 200 {
         return Ok(answer["result"].take());
     }
@@ -39,7 +39,7 @@ pub(super) fn result(status: u16, mut answer: Value) -> Result<Value, ChainError
     })
 }
 
-pub(super) fn head(answer: &Value) -> Result<Head, ChainError> {
+pub(crate) fn head(answer: &Value) -> Result<Head, ChainError> {
     Ok(Head {
         seqno: seqno(&answer["last"])?,
         time: answer["last_utime"]
@@ -48,7 +48,7 @@ pub(super) fn head(answer: &Value) -> Result<Head, ChainError> {
     })
 }
 
-pub(super) fn account(answer: &Value) -> Result<Account, ChainError> {
+pub(crate) fn account(answer: &Value) -> Result<Account, ChainError> {
     let mut account = Account::missing(seqno(&answer["block_id"])?);
     account.balance = Nanoton::new(number(&answer["balance"]).ok_or_else(|| unreadable("balance"))?);
     account.status = match answer["state"].as_str() {
@@ -65,7 +65,7 @@ pub(super) fn account(answer: &Value) -> Result<Account, ChainError> {
 }
 
 /// Reads a list of transactions and checks that it is the chain that ends in `newest`.
-pub(super) fn transactions(
+pub(crate) fn transactions(
     answer: &Value,
     newest: TxId,
     until_lt: u64,
@@ -105,7 +105,7 @@ pub(super) fn transactions(
     Ok(transactions)
 }
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
