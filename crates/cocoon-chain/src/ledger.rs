@@ -67,7 +67,7 @@ pub struct LedgerOptions {
     /// A network for tests: there is a faucet, the clock can be warped and faults can be set. Fixed when the ledger is
     /// made.
     pub is_test: bool,
-    /// [`LedgerChain::send`] and the faucet make a block at once instead of waiting for the next.
+    /// Sending through a [`LedgerChain`] and the faucet make a block at once instead of waiting for the next.
     pub instant: bool,
 }
 
