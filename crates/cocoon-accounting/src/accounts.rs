@@ -71,6 +71,10 @@ pub struct ClientAccount {
     pub quarantine: Option<Cause>,
     /// It asked for its refund.
     pub refund_asked: bool,
+    /// Its requests that are open.
+    pub open: u32,
+    /// How often its account was opened again.
+    pub generation: u32,
 }
 
 /// A worker's account as it may be shown.

@@ -1,10 +1,26 @@
-//! The seam that the money issue fills: what a request may cost is set aside before it runs and settled after.
+//! What requests cost: set aside before they run, settled after.
+//!
+//! [`Ledger`] is the seam to the relay. [`Unpaid`] is for networks without a chain. [`Books`] are real accounts: a task
+//! ([`Bookkeeper`]) owns the state (`cocoon-accounting`), its journal (`cocoon-store`), the wallet and what the chain
+//! tells (`cocoon-chain`); the handle asks it and is what handshakes and status questions talk to.
+
+mod bookkeeper;
+mod books;
+mod events;
+mod network;
+mod outgoing;
+mod statement;
 
 use std::{fmt, future::Future, pin::Pin};
 
 use cocoon_attest::VerifiedPeer;
 use cocoon_link::RequestHead;
-use cocoon_types::{Coefficient, Refusal, Usage};
+use cocoon_types::{Address, Coefficient, Refusal, Usage};
+
+pub use bookkeeper::{Bookkeeper, BooksError};
+pub use books::{Books, ClientGreeting, Overview};
+pub use network::{Payments, PaymentsError};
+pub use statement::{Paid, Statement};
 
 /// Who keeps the accounts of a proxy.
 pub trait Ledger: fmt::Debug + Send + Sync {
@@ -12,20 +28,37 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The client cannot pay for it.
-    fn reserve(&self, client: &VerifiedPeer, head: &RequestHead) -> Result<Reservation, Refusal>;
+    fn reserve<'a>(&'a self, client: &'a Party, head: &'a RequestHead) -> Reserving<'a>;
+
+    /// The accounts behind it; `None` where nothing is paid.
+    fn books(&self) -> Option<&Books> {
+        None
+    }
 }
 
 /// What a [`Ledger`] keeps for one open reservation.
 pub trait Hold: Send {
     /// Charges the usage at the price of the worker that served it, and frees the rest. Durable when it resolves: the
-    /// last message of the answer leaves after it. Idempotent by request id.
-    fn settle(self: Box<Self>, worker: VerifiedPeer, coefficient: Coefficient, usage: Usage) -> Settling;
+    /// last message of the answer leaves after it. Idempotent by request id. It goes on when the future is dropped.
+    fn settle(self: Box<Self>, worker: Party, coefficient: Coefficient, usage: Usage) -> Settling;
     /// Frees everything; nothing is charged.
     fn release(self: Box<Self>);
 }
 
-/// The future of a settlement.
-pub type Settling = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+/// A client or worker: the link's other end, and whose money it is.
+#[derive(Clone, Debug)]
+pub struct Party {
+    /// Who is at the other end of the link.
+    pub peer: VerifiedPeer,
+    /// Who owns its contract. `None` for a peer without a wallet.
+    pub owner: Option<Address>,
+}
+
+/// The future of a reservation.
+pub type Reserving<'a> = Pin<Box<dyn Future<Output = Result<Reservation, Refusal>> + Send + 'a>>;
+
+/// The future of a settlement. What was paid is told where anything is.
+pub type Settling = Pin<Box<dyn Future<Output = Result<Option<Paid>, Refusal>> + Send>>;
 
 /// Money set aside for one request. Exactly one of settle and release happens; dropping it releases.
 ///
@@ -50,13 +83,13 @@ impl Reservation {
     /// The ledger could not make it durable.
     pub async fn settle(
         mut self,
-        worker: &VerifiedPeer,
+        worker: &Party,
         coefficient: Coefficient,
         usage: Usage,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Paid>, Refusal> {
         match self.0.take() {
             Some(hold) => hold.settle(worker.clone(), coefficient, usage).await,
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 }
@@ -78,15 +111,18 @@ impl fmt::Debug for Reservation {
 // === impl Unpaid ===
 
 impl Ledger for Unpaid {
-    fn reserve(&self, _client: &VerifiedPeer, _head: &RequestHead) -> Result<Reservation, Refusal> {
-        Ok(Reservation::new(Box::new(Self)))
+    fn reserve<'a>(&'a self, _client: &'a Party, _head: &'a RequestHead) -> Reserving<'a> {
+        Box::pin(std::future::ready(Ok(Reservation::new(Box::new(Self)))))
     }
 }
 
 impl Hold for Unpaid {
-    fn settle(self: Box<Self>, _worker: VerifiedPeer, _coefficient: Coefficient, _usage: Usage) -> Settling {
-        Box::pin(std::future::ready(Ok(())))
+    fn settle(self: Box<Self>, _worker: Party, _coefficient: Coefficient, _usage: Usage) -> Settling {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn release(self: Box<Self>) {}
 }
+
+#[cfg(test)]
+mod tests;

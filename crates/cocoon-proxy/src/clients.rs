@@ -5,10 +5,13 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
 use cocoon_tl::{TlObject as _, client, peek_id};
-use cocoon_types::Fault;
+use cocoon_types::{Address, Fault};
 use tokio::{task::JoinSet, time::timeout};
 
+use cocoon_accounting as accounts;
+
 use crate::{
+    accounting::Party,
     handshake::{self, UNCODED, client as leg},
     listing,
     metrics::Leg,
@@ -22,13 +25,17 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Serves one client from its link to its end.
 pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
     let handshake = leg::ClientHandshake::new(node.expected());
-    if handshake::drive(&link, &mut inbox, handshake).await.is_none() {
+    let Some(leg::Authorized { owner }) = handshake::drive(&link, &mut inbox, handshake).await else {
         node.metrics.denied.get_or_create(&Leg::CLIENTS).inc();
         return;
-    }
+    };
     let _counted = node.metrics.link(Leg::CLIENTS);
     let (session, events) = Session::start(link, inbox, hello(), Fault::ProxyLost);
-    converse(&node, &session, events).await;
+    let client = Party {
+        peer: session.link().peer().clone(),
+        owner,
+    };
+    converse(&node, &session, client, events).await;
 }
 
 /// What this proxy says of itself to either leg.
@@ -42,7 +49,7 @@ pub(crate) fn hello() -> Hello {
     }
 }
 
-async fn converse(node: &Arc<Node>, session: &Session, mut events: Events) {
+async fn converse(node: &Arc<Node>, session: &Session, client: Party, mut events: Events) {
     // Requests end with their client: dropping the set drops them, and every guard in them.
     let mut requests = JoinSet::new();
     let asker = node.new_asker();
@@ -60,11 +67,11 @@ async fn converse(node: &Arc<Node>, session: &Session, mut events: Events) {
         match event {
             None => return,
             Some(Event::Request(serving)) => {
-                let (node, link) = (Arc::clone(node), session.link().clone());
-                requests.spawn(async move { relay::serve(&node, link.peer(), asker, serving).await });
+                let (node, link, client) = (Arc::clone(node), session.link().clone(), client.clone());
+                requests.spawn(async move { relay::serve(&node, &client, &link, asker, serving).await });
             }
             Some(Event::Query { id, question }) => {
-                let answer = answer(node, question);
+                let answer = answer(node, client.owner, question).await;
                 let ends = matches!(&answer, Err(Denial::Fatal(_)));
                 let answer = answer.map_err(|denial| denial.into_answer());
                 if session.link().answer(id, answer).await.is_err() {
@@ -96,7 +103,8 @@ impl Denial {
     }
 }
 
-fn answer(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
+async fn answer(node: &Node, owner: Option<Address>, question: Bytes) -> Result<Bytes, Denial> {
+    let account = node.ledger.books().zip(owner);
     match peek_id(&question) {
         Some(client::GetWorkerTypesV2::ID) => Ok(node
             .listing
@@ -104,12 +112,37 @@ fn answer(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
         Some(client::GetWorkerTypes::ID) => Ok(node
             .listing
             .types(|| node.board.view(|table, _| listing::types(table)))),
-        Some(client::UpdatePaymentStatus::ID) => Ok(client::PaymentStatus {
-            signed_payment: leg::unpaid(),
-            db_tokens: 0,
-            max_tokens: 0,
+        Some(client::UpdatePaymentStatus::ID) => {
+            let statement = match account {
+                Some((books, owner)) => books
+                    .statement(accounts::Party::client(owner))
+                    .await
+                    .ok()
+                    .flatten(),
+                None => None,
+            };
+            let statement = statement.unwrap_or_default();
+            Ok(client::PaymentStatus {
+                signed_payment: statement.signed_payment(),
+                db_tokens: statement.journal(),
+                max_tokens: statement.memory(),
+            }
+            .to_boxed())
         }
-        .to_boxed()),
+        Some(client::RequestRefund::ID) => {
+            let (books, owner) = account.ok_or(Denial::Ordinary("nothing is paid here"))?;
+            let refund = books
+                .refund(owner)
+                .await
+                .map_err(|_| Denial::Ordinary("Lost promise"))?;
+            Ok(match refund {
+                Ok(data) => client::Refund::Refunded(client::RefundData { data }),
+                Err(open) => client::Refund::Rejected(client::RefundRejected {
+                    active_queries: i64::try_from(open).unwrap_or(i64::MAX),
+                }),
+            }
+            .to_boxed())
+        }
         Some(
             client::ConnectToProxy::ID
             | client::AuthorizeWithProxyShort::ID

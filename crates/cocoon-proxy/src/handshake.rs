@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_link::{Inbox, Incoming, Link};
-use cocoon_tl::shared::ProtoVersions;
+use cocoon_tl::{TlString, shared::ProtoVersions};
+use cocoon_types::Refusal;
 use tokio::time::timeout;
+
+use crate::accounting::Books;
 
 /// An ordinary refusal (spec/network.md 0).
 pub(crate) const ERROR: i32 = 602;
@@ -50,14 +53,21 @@ pub(crate) trait Handshake {
     type Outcome;
 
     /// Takes the peer's next question.
-    fn on(&mut self, question: Bytes) -> Result<Step<Self::Outcome>, Denied>;
+    fn on(&mut self, question: Bytes) -> impl Future<Output = Result<Step<Self::Outcome>, Denied>> + Send;
+
+    /// How long all of it may take.
+    fn deadline(&self) -> Duration {
+        DEADLINE
+    }
 }
 
 /// What a proxy checks peers against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Expected {
     pub(crate) is_test: bool,
     pub(crate) public_key: [u8; 32],
+    /// The accounts; `None` where nothing is paid.
+    pub(crate) books: Option<Books>,
 }
 
 /// Leads the handshake to its end on a fresh link; nothing when the peer broke it off or was denied.
@@ -66,7 +76,7 @@ pub(crate) async fn drive<H: Handshake>(
     inbox: &mut Inbox,
     mut handshake: H,
 ) -> Option<H::Outcome> {
-    let outcome = timeout(DEADLINE, converse(link, inbox, &mut handshake)).await;
+    let outcome = timeout(handshake.deadline(), converse(link, inbox, &mut handshake)).await;
     match outcome {
         Ok(Ok(outcome)) => Some(outcome),
         Ok(Err(reason)) => {
@@ -74,7 +84,7 @@ pub(crate) async fn drive<H: Handshake>(
             None
         }
         Err(_) => {
-            link.close("the handshake took longer than 30 s");
+            link.close("the handshake took too long");
             None
         }
     }
@@ -96,7 +106,7 @@ async fn converse<H: Handshake>(
             }
             Some(Incoming::Packet(_)) => return Err("too many messages before the handshake".to_owned()),
         };
-        let (answer, outcome) = match handshake.on(question) {
+        let (answer, outcome) = match handshake.on(question).await {
             Ok(Step::Answer(answer)) => (answer, None),
             Ok(Step::Done(answer, outcome)) => (answer, Some(outcome)),
             Err(denied) => {
@@ -133,16 +143,31 @@ fn agree(versions: Option<&ProtoVersions>) -> Result<i32, Denied> {
 
 /// What both legs are told about this proxy.
 fn params(expected: &Expected, version: i32) -> cocoon_tl::proxy::Params {
+    // The key that signs payments is the one that a peer derives our contract's address with.
+    let (proxy_public_key, owner, contract) = match &expected.books {
+        None => (expected.public_key, TlString::EMPTY, TlString::EMPTY),
+        Some(books) => (
+            books.public_key(),
+            TlString::from(books.owner().to_string()),
+            TlString::from(books.contract().to_string()),
+        ),
+    };
     cocoon_tl::proxy::Params {
-        proxy_public_key: expected.public_key,
-        proxy_owner_address: cocoon_tl::TlString::EMPTY,
-        proxy_sc_address: cocoon_tl::TlString::EMPTY,
+        proxy_public_key,
+        proxy_owner_address: owner,
+        proxy_sc_address: contract,
         is_test: Some(expected.is_test),
         proto_version: Some(version),
     }
 }
 
 // === impl Denied ===
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(ERROR, &refusal.message)
+    }
+}
 
 impl Denied {
     fn new(code: i32, message: &str) -> Self {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use cocoon_link::{CurrentIdentity, EnginePlace, Session};
+use cocoon_types::Address;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -63,6 +64,8 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct WorkerPeer {
     pub(crate) session: Session,
+    /// Whose money it earns.
+    pub(crate) owner: Option<Address>,
     pub(crate) software: String,
     pub(crate) context_length: u32,
     pub(crate) engine: EnginePlace,
@@ -122,6 +125,7 @@ impl Node {
         Expected {
             is_test: self.is_test,
             public_key: *self.identity.get().public_key(),
+            books: self.ledger.books().cloned(),
         }
     }
 

@@ -10,15 +10,16 @@ mod upload;
 use std::pin::pin;
 use std::time::Duration;
 
-use cocoon_attest::VerifiedPeer;
 use cocoon_link::{
     AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, Exchange,
-    RequestHead, Serving,
+    Link, RequestHead, Serving,
 };
 use cocoon_matching::{Choice, Obstacle, WorkerId};
+use cocoon_tl::{TlObject as _, TlString, proxy};
 use cocoon_types::{Coefficient, Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::accounting::{Paid, Party};
 use crate::board::{Ask, Asker, NoPlace};
 use crate::node::{Node, WorkerSlot};
 use upload::{Kept, Upload, UploadEnd};
@@ -30,6 +31,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a worker that said it is busy is left out while the others are waited for.
 const BUSY_MEMORY: Duration = Duration::from_millis(500);
+
+/// How long both sides are waited for when they are told what was paid.
+const TELL_PAID: Duration = Duration::from_secs(1);
 
 /// How a request ended.
 #[derive(Debug)]
@@ -53,10 +57,12 @@ struct Job<'a> {
     deadline: Instant,
     /// The price that the client was told, with the head of the answer. From then on no other worker can be tried.
     agreed: Option<Coefficient>,
+    /// The id under which the worker knows the request.
+    leg: RequestId,
 }
 
 /// Serves one request of a client, to its end.
-pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, asker: Asker, serving: Serving) {
+pub(crate) async fn serve(node: &Node, client: &Party, link: &Link, asker: Asker, serving: Serving) {
     let _open = node.open_request();
     let Serving {
         head,
@@ -64,7 +70,7 @@ pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, asker: Asker, serv
         mut answer,
     } = serving;
     let outcome = tokio::select! {
-        outcome = relay(node, client, asker, &head, body, &mut answer) => outcome,
+        outcome = relay(node, client, link, asker, &head, body, &mut answer) => outcome,
         () = node.stopped.cancelled() => {
             let message = "the proxy stopped before the answer was complete";
             Outcome::Refused(Refusal::new(Fault::Draining, message))
@@ -89,7 +95,8 @@ pub(crate) async fn serve(node: &Node, client: &VerifiedPeer, asker: Asker, serv
 
 async fn relay(
     node: &Node,
-    client: &VerifiedPeer,
+    client: &Party,
+    link: &Link,
     asker: Asker,
     head: &RequestHead,
     body: BodyReceiver,
@@ -102,7 +109,7 @@ async fn relay(
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
         return Outcome::Refused(Refusal::new(Fault::BodyTooLarge, message));
     }
-    let reservation = match node.ledger.reserve(client, head) {
+    let reservation = match node.ledger.reserve(client, head).await {
         Ok(reservation) => reservation,
         Err(refusal) => return Outcome::Refused(refusal),
     };
@@ -123,18 +130,55 @@ async fn relay(
         started,
         deadline: started + head.timeout.min(node.limits.max_timeout),
         agreed: None,
+        leg: head.request_id,
     };
     let (end, slot) = match job.run().await {
         Ok(served) => served,
         Err(outcome) => return outcome,
     };
-    let worker = slot.peer().session.link().peer();
+    let worker_link = slot.peer().session.link();
+    let worker = Party {
+        peer: worker_link.peer().clone(),
+        owner: slot.peer().owner,
+    };
     let usage = bounds::sane(end.usage, head, slot.worker(), &node.metrics);
     let agreed = job.agreed.unwrap_or(slot.choice().coefficient);
-    match reservation.settle(worker, agreed, usage).await {
-        Ok(()) => Outcome::Served(AnswerEnd { usage, ..end }),
+    match reservation.settle(&worker, agreed, usage).await {
+        Ok(None) => Outcome::Served(AnswerEnd { usage, ..end }),
+        Ok(Some(paid)) => {
+            tell_paid(&paid, (head.request_id, link), (job.leg, worker_link)).await;
+            Outcome::Served(AnswerEnd { usage, ..end })
+        }
         Err(refusal) => Outcome::Refused(refusal),
     }
+}
+
+/// Tells both sides what was paid (spec/ton.md 4.5). Who does not hear it asks for its status.
+async fn tell_paid(paid: &Paid, (request, client): (RequestId, &Link), (leg, worker): (RequestId, &Link)) {
+    let request_tokens = i64::try_from(paid.tokens).unwrap_or(i64::MAX);
+    let for_client = proxy::ClientRequestPayment {
+        request_id: request.0,
+        signed_payment: paid.client.signed_payment(),
+        db_tokens: paid.client.journal(),
+        max_tokens: paid.client.memory(),
+        request_tokens,
+    };
+    let for_worker = proxy::WorkerRequestPaymentData {
+        request_id: leg.0,
+        signed_payment: paid.worker.signed_payment(),
+        db_tokens: paid.worker.journal(),
+        max_tokens: paid.worker.memory(),
+        request_tokens,
+        request_client_owner: TlString::EMPTY,
+    };
+    let told = async {
+        tokio::join!(
+            client.send(for_client.to_boxed()),
+            worker.send(for_worker.to_boxed())
+        )
+    };
+    // A link that does not take a message so long has other troubles.
+    let _ = timeout(TELL_PAID, told).await;
 }
 
 // === impl Job ===
@@ -238,8 +282,9 @@ impl Job<'_> {
 
     /// One try at one worker, to the end of its answer.
     async fn attempt(&mut self, slot: &WorkerSlot) -> Result<AnswerEnd, Outcome> {
+        self.leg = fresh_id().map_err(Outcome::Refused)?;
         let leg = RequestHead {
-            request_id: fresh_id().map_err(Outcome::Refused)?,
+            request_id: self.leg,
             // The price that was agreed now: a worker that has become dearer meanwhile refuses.
             max_coefficient: slot.choice().coefficient,
             timeout: self.deadline.saturating_duration_since(Instant::now()),

@@ -3,17 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use cocoon_accounting::Party;
 use cocoon_link::{Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
 use cocoon_tl::{TlObject as _, peek_id, worker};
-use cocoon_types::{Coefficient, Fault};
+use cocoon_types::{Address, Coefficient, Fault};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     clients::hello,
     handshake::{
         self, UNCODED,
-        client::unpaid,
         worker::{Announced, WorkerHandshake, coefficient},
     },
     metrics::Leg,
@@ -72,11 +72,13 @@ async fn on_board(
         capacity: announced.capacity,
         enabled: announced.enabled,
     };
+    let owner = announced.owner;
     let (model, tier, capacity) = (offer.model.clone(), offer.tier, offer.capacity);
     let id = node.board.add(
         offer,
         Arc::new(WorkerPeer {
             session: session.clone(),
+            owner: announced.owner,
             software: hello.software,
             context_length: hello.context_length,
             engine: hello.engine,
@@ -85,12 +87,18 @@ async fn on_board(
     );
     let _on_board = OnBoard { node, id };
     tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
-    let reason = converse(node, session, &mut events, id).await;
+    let reason = converse(node, session, &mut events, id, owner).await;
     tracing::info!(worker = %id, reason, "a worker has gone");
     reason
 }
 
-async fn converse(node: &Node, session: &Session, events: &mut Events, id: WorkerId) -> &'static str {
+async fn converse(
+    node: &Node,
+    session: &Session,
+    events: &mut Events,
+    id: WorkerId,
+    owner: Option<Address>,
+) -> &'static str {
     let mut wishes = Wishes::default();
     loop {
         let event = tokio::select! {
@@ -110,12 +118,21 @@ async fn converse(node: &Node, session: &Session, events: &mut Events, id: Worke
             }
             Some(Event::Query { id: query, question }) => {
                 let answer = match peek_id(&question) {
-                    Some(worker::UpdatePaymentStatus::ID) => Ok(worker::PaymentStatus {
-                        signed_payment: unpaid(),
-                        db_tokens: 0,
-                        max_tokens: 0,
+                    Some(worker::UpdatePaymentStatus::ID) => {
+                        let statement = match node.ledger.books().zip(owner) {
+                            Some((books, owner)) => {
+                                books.statement(Party::worker(owner)).await.ok().flatten()
+                            }
+                            None => None,
+                        };
+                        let statement = statement.unwrap_or_default();
+                        Ok(worker::PaymentStatus {
+                            signed_payment: statement.signed_payment(),
+                            db_tokens: statement.journal(),
+                            max_tokens: statement.memory(),
+                        }
+                        .to_boxed())
                     }
-                    .to_boxed()),
                     // What the original's reply object says when nobody answers it (spec/network.md 1.5).
                     _ => Err((UNCODED, "Lost promise".to_owned())),
                 };

@@ -168,7 +168,9 @@ impl Accounts {
         known.is_some().then_some(Record::QuarantineLifted { party })
     }
 
-    /// Compares a worker's levels with ours; ours, which are never lower, are the answer.
+    /// Compares a worker's levels with ours, which are the answer.
+    ///
+    /// What it heard of our memory alone may be more than we know: a crash takes that.
     ///
     /// # Errors
     /// [`CompareRefused`]: the worker claims what it did not earn here, or nothing is signed for it.
@@ -181,11 +183,7 @@ impl Accounts {
             return Err(CompareRefused::Quarantined(cause));
         }
         let ours = account.map(|account| account.levels).unwrap_or_default();
-        let levels = [
-            (claimed.chain, ours.chain),
-            (claimed.journal, ours.journal),
-            (claimed.memory, ours.memory),
-        ];
+        let levels = [(claimed.chain, ours.chain), (claimed.journal, ours.journal)];
         let above = levels.into_iter().find(|(claimed, ours)| claimed > ours);
         above.map_or(Ok(ours), |(claimed, ours)| {
             Err(CompareRefused::Above(Cause::ClaimsTooMuch { claimed, ours }))

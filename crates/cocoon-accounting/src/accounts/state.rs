@@ -31,7 +31,7 @@ pub(super) struct Generation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) state: ClientState,
-    /// How often it was seen to open again after it was closed.
+    /// How often it was seen to open again after it was closing or closed.
     pub(super) generation: u32,
     pub(super) levels: Levels,
     pub(super) reserved: u64,
@@ -168,9 +168,9 @@ impl OldAccount {
 // === impl Client ===
 
 impl Client {
-    /// A closed account that opens again is another generation.
+    /// A closing or closed account that opens again is another generation.
     pub(super) fn take_over(&mut self, state: ClientState) {
-        if self.state.status == Status::Closed && state.status == Status::Open {
+        if self.state.status != Status::Open && state.status == Status::Open {
             self.generation = self.generation.saturating_add(1);
         }
         self.state = state;
@@ -200,6 +200,8 @@ impl Client {
             available: self.available(prices),
             quarantine: self.quarantine,
             refund_asked: self.refund_asked,
+            open: self.open,
+            generation: self.generation,
         }
     }
 }

@@ -127,10 +127,10 @@ impl Contract {
             },
             ..ClientContract::default()
         });
-        if self.status != Status::Open || client.state.status == Status::Closing {
+        if self.status != Status::Open {
             return;
         }
-        if client.state.status == Status::Closed {
+        if client.state.status != Status::Open {
             // Opened again: refunds that were granted before are for another generation.
             client.generation += 1;
         }

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use cocoon_tl::{TlObject, TlString, client, proxy, shared::ProtoVersions, worker};
+use futures_util::FutureExt as _;
 
 use super::{
     Denied, ERROR, Expected, Handshake, PROTOVIOLATION, Step, UNCODED,
@@ -11,6 +12,7 @@ fn expected() -> Expected {
     Expected {
         is_test: true,
         public_key: [7; 32],
+        books: None,
     }
 }
 
@@ -70,7 +72,11 @@ fn talk<H: Handshake>(
 ) -> Result<(Vec<Bytes>, Option<H::Outcome>), Denied> {
     let mut answers = Vec::new();
     for question in questions {
-        match handshake.on(question)? {
+        match handshake
+            .on(question)
+            .now_or_never()
+            .expect("nothing to wait for")?
+        {
             Step::Answer(answer) => answers.push(answer),
             Step::Done(answer, outcome) => {
                 answers.push(answer);
@@ -106,7 +112,7 @@ fn denied_worker(change: impl FnOnce(&mut worker::Params)) -> (i32, String) {
 #[test]
 fn a_client_is_authorized_as_in_the_mode_without_ton() {
     let (answers, outcome) = client(vec![connect_client().to_boxed(), short(b"")]).unwrap();
-    assert_eq!(outcome, Some(Authorized));
+    assert_eq!(outcome, Some(Authorized { owner: None }));
     let connected = client::ConnectedToProxy::from_boxed(answers[0].clone()).unwrap();
     assert_eq!(
         (connected.params.is_test, connected.params.proto_version),
@@ -128,7 +134,11 @@ fn a_client_is_authorized_as_in_the_mode_without_ton() {
         client::AuthorizationWithProxy::Success(success) if success.max_tokens == 0
     ));
     let (_, outcome) = client(vec![connect_client().to_boxed(), long()]).unwrap();
-    assert_eq!(outcome, Some(Authorized), "the long way is accepted at once");
+    assert_eq!(
+        outcome,
+        Some(Authorized { owner: None }),
+        "the long way is accepted at once"
+    );
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The worker leg: `connectToProxy`, then `proxyHandshakeComplete` (spec/network.md 6.4).
 //!
-//! The comparison of balances between them joins with the money issue.
+//! Between them a worker compares balances: it says what it knows of its levels, and is told ours with a signed payment.
+//! A claim above what the journal and the chain hold is refused with its reason (spec/ton.md 5.4; the original aborts).
 
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
+use cocoon_accounting::Levels;
 use cocoon_tl::{TlObject as _, TlString, peek_id, worker};
-use cocoon_types::{Coefficient, ModelName};
+use cocoon_types::{Address, Coefficient, ModelName};
 
 use super::{Denied, Expected, Handshake, Step, address, agree};
 
@@ -28,6 +30,8 @@ pub(crate) struct Announced {
     /// This proxy's part of what the worker can do: `ceil(max_active_requests / proxy_cnt)`.
     pub(crate) capacity: NonZeroU32,
     pub(crate) enabled: bool,
+    /// Whose money it earns; `None` where nothing is paid.
+    pub(crate) owner: Option<Address>,
 }
 
 // === impl WorkerHandshake ===
@@ -58,18 +62,23 @@ impl WorkerHandshake {
         let coefficient = coefficient(params.coefficient)?;
         let capacity = capacity(setup.max_active_requests, setup.proxy_cnt)?;
         let version = agree(params.proto_versions.as_ref())?;
-        if !address::is_owner(params.worker_owner_address.as_bytes()) {
-            return Err(Denied::violation("the owner address does not parse"));
-        }
+        let owner = address::owner(params.worker_owner_address.as_bytes())
+            .ok_or_else(|| Denied::violation("the owner address does not parse"))?;
+        let worker_sc_address = match (&self.expected.books, owner) {
+            (None, _) => TlString::EMPTY,
+            (Some(books), Some(owner)) => TlString::from(books.worker_contract(&owner).to_string()),
+            (Some(_), None) => return Err(Denied::error("a worker without an owner cannot be paid here")),
+        };
         self.announced = Some(Announced {
             model,
             coefficient,
             capacity,
             enabled: false,
+            owner: owner.filter(|_| self.expected.books.is_some()),
         });
         Ok(worker::ConnectedToProxy {
             params: super::params(&self.expected, version),
-            worker_sc_address: TlString::EMPTY,
+            worker_sc_address,
         }
         .to_boxed())
     }
@@ -78,7 +87,7 @@ impl WorkerHandshake {
 impl Handshake for WorkerHandshake {
     type Outcome = Announced;
 
-    fn on(&mut self, question: Bytes) -> Result<Step<Announced>, Denied> {
+    async fn on(&mut self, question: Bytes) -> Result<Step<Announced>, Denied> {
         match (peek_id(&question), self.announced.take()) {
             (Some(worker::ConnectToProxy::ID), None) => self.connect(question).map(Step::Answer),
             (Some(worker::ProxyHandshakeComplete::ID), Some(announced)) => {
@@ -93,12 +102,56 @@ impl Handshake for WorkerHandshake {
                     announced,
                 ))
             }
-            (Some(worker::CompareBalanceWithProxy::ID), Some(_)) => Err(Denied::error(
-                "balances are not compared: this build does not settle payments",
-            )),
+            (Some(worker::CompareBalanceWithProxy::ID), Some(announced)) => {
+                let answer = self.compare(question, announced.owner).await?;
+                self.announced = Some(announced);
+                Ok(Step::Answer(answer))
+            }
+            (Some(worker::ExtendedCompareBalanceWithProxy::ID), Some(announced)) => {
+                worker::ExtendedCompareBalanceWithProxy::from_boxed(question).map_err(|_| {
+                    Denied::violation("worker.extendedCompareBalanceWithProxy does not parse")
+                })?;
+                self.announced = Some(announced);
+                // There is nothing to extend: what was in our memory alone is gone, and the worker goes on with ours.
+                let result = worker::ExtendedCompareBalanceWithProxyResult { error_code: 0 };
+                Ok(Step::Answer(result.to_boxed()))
+            }
             (_, None) => Err(Denied::uncoded("expected connect message")),
             (_, Some(_)) => Err(Denied::uncoded("expected handshake complete message")),
         }
+    }
+}
+
+impl WorkerHandshake {
+    async fn compare(&self, question: Bytes, owner: Option<Address>) -> Result<Bytes, Denied> {
+        let question = worker::CompareBalanceWithProxy::from_boxed(question)
+            .map_err(|_| Denied::violation("worker.compareBalanceWithProxy does not parse"))?;
+        let (Some(books), Some(owner)) = (&self.expected.books, owner) else {
+            return Err(Denied::error(
+                "balances are not compared: this proxy pays nothing",
+            ));
+        };
+        let count = |level: i64| {
+            u64::try_from(level)
+                .map_err(|_| Denied::violation("a level of worker.compareBalanceWithProxy is negative"))
+        };
+        let claimed = Levels {
+            memory: count(question.max_tokens)?,
+            journal: count(question.tokens_committed_to_db)?,
+            chain: count(question.tokens_committed_to_blockchain)?,
+        };
+        let statement = books
+            .compare(owner, claimed)
+            .await
+            .map_err(|reason| Denied::error(&reason))?;
+        Ok(worker::CompareBalanceWithProxyResult {
+            signed_payment: statement.signed_payment(),
+            tokens_committed_to_db: statement.journal(),
+            max_tokens: statement.memory(),
+            // A proxy that was ended by force has lost what was in its memory alone.
+            error_code: i32::from(claimed.memory > statement.levels.memory),
+        }
+        .to_boxed())
     }
 }
 

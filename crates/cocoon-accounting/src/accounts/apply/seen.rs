@@ -62,7 +62,7 @@ impl Accounts {
         }
         self.move_cursor(contract, tx)?;
         let account = self.old_mut(contract)?.clients.entry(owner).or_default();
-        if account.status == Status::Closed && state.status == Status::Open {
+        if account.status != Status::Open && state.status == Status::Open {
             account.generation = account.generation.saturating_add(1);
         }
         account.told(state.status);
