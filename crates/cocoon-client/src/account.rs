@@ -222,6 +222,12 @@ impl Account {
         prices.class_cost(&tokens).ok()
     }
 
+    /// Whether the best payment at hand covers everything that was used.
+    pub(crate) fn is_fully_signed(&self) -> bool {
+        let levels = self.lock().view.levels();
+        levels.chain >= levels.memory
+    }
+
     /// A person wants to pay in.
     pub(crate) fn wish_top_up(&self, amount: Nanoton) {
         self.lock().wish = Some(amount);

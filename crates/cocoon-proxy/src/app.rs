@@ -2,7 +2,13 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use aws_lc_rs::hmac;
 use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
+use cocoon_chain::{
+    Chain, HttpChain, HttpChainError,
+    wallet_file::{WalletFile, WalletFileError},
+};
+use cocoon_contracts::{KeyError, SigningKey, wallet::Wallet};
 use cocoon_link::{
     CurrentIdentity, Identity, IdentityError, Inbox, Link, LinkOptions, ListenError, Listener, PowOptions,
 };
@@ -10,6 +16,7 @@ use cocoon_web::{
     admin::{self, Health},
     clock::unix_now,
     guard::{Guard, GuardError, GuardOptions},
+    keys::state_file,
 };
 use serde_json::json;
 use tokio::{
@@ -20,11 +27,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accounting::{Ledger, Unpaid},
+    accounting::{Bookkeeper, BooksError, Ledger, Payments, PaymentsError, Unpaid},
     clients,
     node::{Node, RestRoom},
-    options::Config,
-    status, workers,
+    options::{Config, MoneyConfig},
+    statement, status, workers,
 };
 
 /// A proxy whose listeners are bound; [`App::run`] makes it work.
@@ -38,6 +45,8 @@ pub struct App {
     admin: TcpListener,
     admin_addr: SocketAddr,
     guard: Guard,
+    /// Keeps the accounts; none in a network without payments.
+    bookkeeper: Option<Bookkeeper>,
 }
 
 /// Why a proxy cannot start.
@@ -70,6 +79,18 @@ pub enum StartError {
     /// The admin listener must not open like this.
     #[error("admin: {0}")]
     Guard(#[source] GuardError),
+    /// No chain to speak to.
+    #[error("chain: it cannot be used")]
+    Chain(#[from] HttpChainError),
+    /// No wallet.
+    #[error("wallet_file: it cannot be used")]
+    Wallet(#[from] WalletFileError),
+    /// No key to sign payments with.
+    #[error("the key that signs payments cannot be made")]
+    Key(#[from] KeyError),
+    /// The accounts cannot be opened.
+    #[error("the accounts cannot be opened")]
+    Payments(#[from] PaymentsError),
 }
 
 /// Why a proxy ended by itself.
@@ -79,6 +100,9 @@ pub enum RunError {
     /// A task that the proxy cannot do without has ended.
     #[error("a task that the proxy cannot do without ended: {0}")]
     Task(&'static str),
+    /// The accounts cannot go on.
+    #[error("the accounts cannot go on")]
+    Books(#[from] BooksError),
 }
 
 /// An identity is due with eight hours left; ten minutes of them do not matter.
@@ -91,6 +115,9 @@ const LINES_EVERY: Duration = Duration::from_secs(1);
 /// anybody can make us hold one such frame for each link that it opens.
 const LARGEST_FRAME: usize = 256 * 1024;
 
+/// How often contracts are looked at.
+const CHAIN_POLL: Duration = Duration::from_secs(1);
+
 /// For the last words of all links after the drain.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -102,7 +129,15 @@ impl App {
     /// # Errors
     /// [`StartError`] names what cannot be had.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_with(config, Arc::new(Unpaid)).await
+        let Some(money) = &config.money else {
+            return Self::start_with(config, Arc::new(Unpaid)).await;
+        };
+        let payments = payments(money, &config)?;
+        let opening = Bookkeeper::open(payments, config.is_test, unix_now);
+        let (bookkeeper, books) = Box::pin(opening).await?;
+        let mut app = Self::start_with(config, Arc::new(books)).await?;
+        app.bookkeeper = Some(bookkeeper);
+        Ok(app)
     }
 
     /// As [`App::start`], with other accounts than [`Unpaid`].
@@ -151,6 +186,7 @@ impl App {
             admin,
             admin_addr,
             guard,
+            bookkeeper: None,
         })
     }
 
@@ -206,7 +242,18 @@ impl App {
             self.guard,
             stopped.clone(),
         ));
+        // The accounts outlive everything that they are asked by.
+        let closed_books = CancellationToken::new();
+        let mut books = JoinSet::new();
+        if let Some(bookkeeper) = self.bookkeeper {
+            books.spawn(bookkeeper.run(closed_books.clone()));
+        }
+        let mut failed = None;
         let ended = tokio::select! {
+            Some(kept) = books.join_next() => {
+                failed = kept.ok().and_then(Result::err);
+                Some("accounts")
+            }
             () = shutdown.cancelled() => None,
             ended = doors.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
             ended = chores.join_next() => Some(ended.and_then(Result::ok).unwrap_or("it panicked")),
@@ -225,6 +272,13 @@ impl App {
         }
         doors.shutdown().await;
         chores.shutdown().await;
+        closed_books.cancel();
+        while let Some(kept) = books.join_next().await {
+            failed = kept.ok().and_then(Result::err).or(failed);
+        }
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
         ended.map_or(Ok(()), |task| Err(RunError::Task(task)))
     }
 }
@@ -294,9 +348,35 @@ async fn serve_admin(
         ready: !asked.is_draining(),
         detail: json!({"workers": asked.board.view(|table, _| table.workers().count())}),
     });
-    let routes = admin::router(health, node.metrics.registry.clone()).merge(status::routes(node));
+    let routes = admin::router(health, node.metrics.registry.clone())
+        .merge(statement::routes(Arc::clone(&node)))
+        .merge(status::routes(node));
     admin::serve_with(listener, guard, routes, stopped).await;
     "admin listener"
+}
+
+/// What the accounts need. The key that signs payments is derived from the wallet's, so that it lives as long as the
+/// proxy's contract does and is restored with the 24 words.
+fn payments(money: &MoneyConfig, config: &Config) -> Result<Payments, StartError> {
+    let chain: Arc<dyn Chain> = Arc::new(HttpChain::new(&money.purse.chain)?);
+    let wallet = WalletFile::open_or_create(&money.purse.wallet_file)?.into_wallet();
+    Ok(Payments {
+        chain,
+        root: money.purse.root,
+        owner: money.owner.unwrap_or_else(|| wallet.address()),
+        key: SigningKey::from_seed(payment_seed(&wallet))?,
+        directory: state_file(config.state_dir.clone(), "accounts"),
+        wallet,
+        policy: money.policy,
+        poll: CHAIN_POLL,
+    })
+}
+
+fn payment_seed(wallet: &Wallet) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &wallet.key().seed()[..]);
+    let mut seed = [0; 32];
+    seed.copy_from_slice(hmac::sign(&key, b"cocoon/proxy-payments/1").as_ref());
+    seed
 }
 
 async fn listen(

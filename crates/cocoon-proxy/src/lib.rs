@@ -18,6 +18,7 @@ mod metrics;
 mod node;
 mod options;
 mod relay;
+mod statement;
 mod status;
 mod workers;
 

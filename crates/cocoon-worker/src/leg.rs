@@ -136,6 +136,36 @@ fn hello(served: &Served) -> Hello {
     }
 }
 
+/// Between two questions for what the proxy has signed, while it owes a signature.
+const SIGNED_EVERY: Duration = Duration::from_secs(5);
+const SIGNED_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Asks now and then what the proxy has signed by now: the payment for the last request is signed some time after it.
+async fn ask_what_is_signed(session: Session, pay: Arc<Pay>) {
+    loop {
+        sleep(SIGNED_EVERY).await;
+        let levels = pay.levels();
+        if levels.chain >= levels.memory {
+            continue;
+        }
+        let question = worker::UpdatePaymentStatus {}.to_boxed();
+        let Ok(answer) = session.link().query(question, SIGNED_DEADLINE).await else {
+            // The link is dead, or the proxy slow; the next question will show.
+            continue;
+        };
+        let told = worker::PaymentStatus::from_boxed(answer)
+            .map_err(|_| "a worker.paymentStatus that does not parse".to_owned())
+            .and_then(|told| {
+                pay.pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
+                    .map_err(|error| error.to_string())
+            });
+        if let Err(reason) = told {
+            tracing::warn!(reason, "the proxy is left");
+            return session.link().close(&reason);
+        }
+    }
+}
+
 /// One life of the link.
 struct Leg {
     shop: Arc<Shop>,
@@ -157,6 +187,10 @@ impl Leg {
         let mut engine = self.shop.engine.clone();
         // Requests end with their link: dropping the set drops them, and the engine's connections in them.
         let mut requests = JoinSet::new();
+        let mut chores = JoinSet::new();
+        if let Some(pay) = &self.pay {
+            chores.spawn(ask_what_is_signed(self.session.clone(), Arc::clone(pay)));
+        }
         let mut draining = false;
         let mut retire = pin!(sleep(self.retire_in));
         loop {
@@ -170,6 +204,7 @@ impl Leg {
             }
             let event = tokio::select! {
                 Some(_) = requests.join_next() => continue,
+                Some(_) = chores.join_next() => continue,
                 Ok(()) = engine.changed() => continue,
                 () = &mut retire, if !self.retiring => {
                     self.retiring = true;

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
-use cocoon_tl::{TlObject as _, peek_id, proxy};
+use cocoon_tl::{TlObject as _, client, peek_id, proxy};
 use cocoon_types::Fault;
 use tokio::{
     task::JoinSet,
@@ -29,6 +29,9 @@ use crate::{
 const RENEW_BEFORE: Duration = Duration::from_secs(30 * 60);
 /// How often a link that was replaced is looked at.
 const DRAIN_STEP: Duration = Duration::from_secs(1);
+/// Between two questions for what the proxy has signed, while it owes a signature.
+const SIGNED_EVERY: Duration = Duration::from_secs(5);
+const SIGNED_DEADLINE: Duration = Duration::from_secs(10);
 /// What a question of the proxy is answered with (spec/network.md 0: malformed or disallowed input).
 const NOT_ANSWERED: i32 = 621;
 
@@ -145,6 +148,7 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, ex
     };
     tokio::select! {
         () = listen(&live, &mut events) => {}
+        () = ask_what_is_signed(&live) => {}
         () = replaced => live.session.link().close("replaced by a link with fresh evidence"),
         () = sleep_until(expires) => live.session.link().close("the peer's evidence has expired"),
     }
@@ -174,6 +178,35 @@ async fn listen(live: &Live, events: &mut Events) {
                 link.close("a proxy sent a request to a client");
                 return;
             }
+        }
+    }
+}
+
+/// Asks now and then what the proxy has signed by now: the payment for the last request is signed some time after it.
+async fn ask_what_is_signed(live: &Live) {
+    let Some(account) = &live.account else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(SIGNED_EVERY).await;
+        if account.is_fully_signed() {
+            continue;
+        }
+        let question = client::UpdatePaymentStatus {}.to_boxed();
+        let Ok(answer) = live.session.link().query(question, SIGNED_DEADLINE).await else {
+            // The link is dead, or the proxy slow; the next question will show.
+            continue;
+        };
+        let told = client::PaymentStatus::from_boxed(answer)
+            .map_err(|_| "a client.paymentStatus that does not parse".to_owned())
+            .and_then(|told| {
+                account
+                    .pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
+                    .map_err(|untrue| untrue.to_string())
+            });
+        if let Err(reason) = told {
+            tracing::warn!(reason, "the proxy is left");
+            return live.session.link().close(&reason);
         }
     }
 }

@@ -16,6 +16,7 @@ mod line;
 mod logs;
 mod loss;
 mod pace;
+mod paid;
 mod sharing;
 mod tiers;
 

@@ -1,0 +1,145 @@
+//! Requests that cost something: real contracts in the embedded ledger, every role with a wallet of its own.
+
+use std::time::Duration;
+
+use cocoon_chain::{At, Chain as _};
+use cocoon_contracts::{client, proxy};
+use cocoon_testkit::money::Money;
+use cocoon_testkit::network::{Network, eventually, get, post, within};
+use cocoon_types::{Address, Nanoton};
+use serde_json::{Value, json};
+
+use crate::chat;
+
+/// Deployments, commits and settlements take some blocks and some looks.
+const LIMIT: Duration = Duration::from_secs(90);
+
+struct Paid {
+    money: Money,
+    network: Network,
+    worker_owner: Address,
+}
+
+async fn paid(settle: &str) -> anyhow::Result<Paid> {
+    let money = Money::start().await?;
+    let (proxy_wallet, _) = money.wallet("proxy").await?;
+    let (worker_wallet, _) = money.wallet("worker").await?;
+    let (client_wallet, _) = money.wallet("client").await?;
+    let (_, worker_owner) = money.wallet("earnings").await?;
+    let state = money.state_dir("proxy")?;
+    let (url, root) = (money.url.clone(), money.root.to_string());
+    let keys = move || (Some(url.clone()), Some(root.clone()));
+    let (proxy_keys, worker_keys, client_keys) = (keys.clone(), keys.clone(), keys);
+    let settle = settle.to_owned();
+    let network = Network::builder()
+        .proxy(move |_, options| {
+            (options.chain, options.root) = proxy_keys();
+            options.wallet_file = Some(proxy_wallet.clone());
+            options.state_dir = Some(state.clone());
+            options.settle = Some(settle.clone());
+            options.commit_age_s = Some(1);
+        })
+        .worker(move |_, options| {
+            (options.chain, options.root) = worker_keys();
+            options.wallet_file = Some(worker_wallet.clone());
+            options.owner = Some(worker_owner.to_string());
+        })
+        .client(move |options| {
+            (options.chain, options.root) = client_keys();
+            options.wallet_file = Some(client_wallet.clone());
+        })
+        .start()
+        .await?;
+    Ok(Paid {
+        money,
+        network,
+        worker_owner,
+    })
+}
+
+impl Paid {
+    async fn json(&self, url: String) -> anyhow::Result<Value> {
+        get(&url).await?.json()
+    }
+
+    async fn account(&self) -> anyhow::Result<Value> {
+        let api = self.network.api();
+        self.json(format!("{}/cocoon/v1/account", api.trim_end_matches("/v1")))
+            .await
+    }
+
+    async fn books(&self) -> anyhow::Result<Value> {
+        self.json(format!(
+            "http://{}/accounts",
+            self.network.proxies[0].admin_addr()
+        ))
+        .await
+    }
+
+    async fn data(&self, address: &Value) -> anyhow::Result<cocoon_contracts::Cell> {
+        let address: Address = address.as_str().unwrap_or_default().parse()?;
+        let account = self.money.chain.account(address, At::Latest).await?;
+        account
+            .data
+            .ok_or_else(|| anyhow::anyhow!("no contract at {address}"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_nanoton_of_a_request_goes_where_it_belongs() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let paid = paid("manual").await?;
+        let before = paid.money.balance(paid.worker_owner).await?;
+        let answer = paid
+            .network
+            .post("/chat/completions", &chat(json!({"max_tokens": 16})))
+            .await?;
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        let answer = answer.json()?;
+
+        // What the answer says that it cost is what its usage comes to at the registry's prices.
+        let usage = &answer["usage"];
+        let count = |name: &str| usage[name].as_u64().unwrap_or(0);
+        let tokens = count("prompt_tokens") + 8 * count("completion_tokens");
+        assert_eq!(usage["total_cost"], 20 * tokens, "{answer}");
+        assert_eq!(answer["cocoon"]["cost"]["total"], 20 * tokens);
+        assert_eq!(
+            count("prompt_total_cost") + count("completion_total_cost"),
+            count("total_cost")
+        );
+
+        // Used, then signed once a commit was seen on the chain.
+        eventually("what was used is signed", async || {
+            paid.account()
+                .await
+                .is_ok_and(|account| account["proxies"][0]["signed_tokens"] == tokens)
+        })
+        .await?;
+        let account = paid.account().await?["proxies"][0].clone();
+        assert_eq!(account["used_tokens"], tokens);
+
+        // Settled: charged to the client's contract, paid to the worker's owner.
+        let settle = format!("http://{}/settle", paid.network.proxies[0].admin_addr());
+        assert_eq!(post(&settle, &json!({})).await?.status, 202);
+        eventually("the worker is paid and the client charged", async || {
+            paid.books().await.is_ok_and(|books| {
+                books["workers"][0]["paid_tokens"] == tokens
+                    && books["clients"][0]["charged_tokens"] == tokens
+            })
+        })
+        .await?;
+        let stored = client::Storage::parse(&paid.data(&account["contract"]).await?)?;
+        assert_eq!(stored.tokens_used, tokens);
+        assert_eq!(stored.balance, Nanoton::new(20_000_000 - 20 * tokens));
+        let gained = paid.money.balance(paid.worker_owner).await?.nano() - before.nano();
+        // The payout travels at its receiver's cost: one message's carriage.
+        assert!(
+            19 * tokens >= gained && 19 * tokens - gained < 1_000_000,
+            "{gained}"
+        );
+        let pool = proxy::Storage::parse(&paid.data(&account["proxy_contract"]).await?)?;
+        assert_eq!(pool.balance, Nanoton::new(tokens));
+        paid.network.stop().await
+    })
+    .await
+}
