@@ -87,6 +87,9 @@ pub enum LedgerError {
     /// The faucet has given all the coins that there may be.
     #[error("the faucet is empty: a ledger holds at most {MAX_SUPPLY}")]
     FaucetEmpty,
+    /// Too many messages wait for a block.
+    #[error("too many messages wait for a block")]
+    Busy,
     /// The clock cannot be there.
     #[error("the chain's clock ends in 2106")]
     Clock,
@@ -187,6 +190,9 @@ impl Ledger {
     /// [`LedgerError::NotATestNetwork`], [`LedgerError::FaucetEmpty`].
     pub fn faucet(&mut self, to: Address, amount: Nanoton) -> Result<(), LedgerError> {
         self.only_for_tests()?;
+        if !self.queue.has_room() {
+            return Err(LedgerError::Busy);
+        }
         let minted = self.minted().checked_add(amount).filter(|sum| *sum <= MAX_SUPPLY);
         let minted = minted.ok_or(LedgerError::FaucetEmpty)?;
         let lt = self.head.lt;
@@ -256,14 +262,12 @@ impl Ledger {
         Ok(now.ok_or(LedgerError::Clock)?.max(self.head.time))
     }
 
-    /// The newest state of an account.
-    fn state(&mut self, address: &StdAddr) -> Result<ShardAccount, LedgerError> {
-        if let Some(state) = self.accounts.get(address) {
-            return Ok(state.clone());
+    /// The newest state of an account. Only blocks add to what is in memory, so that nobody can fill it by asking.
+    fn state(&self, address: &StdAddr) -> Result<ShardAccount, LedgerError> {
+        match self.accounts.get(address) {
+            Some(state) => Ok(state.clone()),
+            None => self.stored_state(address, u32::MAX),
         }
-        let state = self.stored_state(address, u32::MAX)?;
-        self.accounts.insert(address.clone(), state.clone());
-        Ok(state)
     }
 
     /// Goes back to what is on disk.

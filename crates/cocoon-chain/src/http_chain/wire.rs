@@ -91,7 +91,9 @@ pub(crate) fn transactions(
     let mut transactions = Vec::with_capacity(answers.len());
     for answer in answers {
         let transaction = read(answer)?;
-        if Some(transaction.id) != expected {
+        // Without a falling time a made-up chain would never end.
+        let falls = transaction.prev.is_none_or(|prev| prev.lt < transaction.id.lt);
+        if Some(transaction.id) != expected || !falls {
             return Err(ChainError::Invalid("the transactions are not a chain".into()));
         }
         expected = transaction.prev.filter(|prev| prev.lt > until_lt);

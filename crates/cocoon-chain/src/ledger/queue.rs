@@ -50,6 +50,11 @@ impl Queue {
         self.behind > 0
     }
 
+    /// Whether a message from outside a block may be added: it stays in memory until the block that takes it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.behind == 0 && self.front.len() < WINDOW
+    }
+
     /// `lt` is above that of every message before.
     pub(crate) fn push(&mut self, store: &Store, lt: u64, message: Cell) -> Result<(), LedgerError> {
         if self.behind > 0 || self.front.len() >= WINDOW {

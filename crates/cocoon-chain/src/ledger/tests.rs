@@ -61,6 +61,22 @@ fn the_faucet_runs_dry_before_any_sum_overflows() {
 }
 
 #[test]
+fn the_faucet_waits_for_blocks() {
+    let mut ledger = test_ledger();
+    let to = Address::new([7; 32]);
+    let mut given = 0;
+    while ledger.faucet(to, Nanoton::new(1)).is_ok() {
+        given += 1;
+    }
+    assert!(matches!(
+        ledger.faucet(to, Nanoton::new(1)),
+        Err(LedgerError::Busy)
+    ));
+    assert_eq!(ledger.block(NOW).unwrap().transactions, given);
+    ledger.faucet(to, Nanoton::new(1)).unwrap();
+}
+
+#[test]
 fn the_clock_only_goes_forward_and_ends_without_a_panic() {
     let mut ledger = test_ledger();
     assert!(matches!(ledger.warp(u64::MAX), Err(LedgerError::Clock)));

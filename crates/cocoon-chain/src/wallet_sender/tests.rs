@@ -208,7 +208,7 @@ async fn nothing_is_lost_and_nothing_is_sent_twice() {
         let chain = network.chain.clone();
         healing.spawn(async move {
             // A delay beyond the validity never ends by itself.
-            tokio::time::sleep(Duration::from_secs(1000)).await;
+            tokio::time::sleep(Duration::from_secs(450)).await;
             chain.set_faults(Faults::default()).await.unwrap();
         });
         for sent in sending.await {
@@ -216,7 +216,7 @@ async fn nothing_is_lost_and_nothing_is_sent_twice() {
         }
         // Whatever is still on its way comes now.
         network.chain.set_faults(Faults::default()).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(300)).await;
+        tokio::time::sleep(Duration::from_secs(220)).await;
         for number in 10..30 {
             assert_eq!(received(&network, number).await, [TON], "{faults:?}");
         }
