@@ -27,7 +27,7 @@ pub(crate) struct Fees {
 impl Ledger {
     /// Executes the message and forgets it.
     pub(crate) fn estimate(
-        &mut self,
+        &self,
         address: Address,
         body: Cell,
         init: Option<(Cell, Cell)>,

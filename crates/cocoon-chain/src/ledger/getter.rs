@@ -68,7 +68,7 @@ impl Ledger {
     /// # Errors
     /// [`GetMethodError`]; a method that ends with an exit code is not an error.
     pub fn get_method(
-        &mut self,
+        &self,
         address: Address,
         method: u32,
         arguments: &[StackItem],

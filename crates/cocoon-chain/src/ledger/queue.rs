@@ -29,7 +29,7 @@ struct Queued {
 }
 
 /// Messages in memory. A message is at most 64 KiB and usually below 1 KiB.
-const WINDOW: usize = 8192;
+const WINDOW: usize = 2048;
 
 // === impl Queue ===
 

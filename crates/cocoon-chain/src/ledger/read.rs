@@ -27,7 +27,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`ChainError::NotFound`] for a block that is not there yet.
-    pub fn account(&mut self, address: Address, at: At) -> Result<Account, ChainError> {
+    pub fn account(&self, address: Address, at: At) -> Result<Account, ChainError> {
         let block = self.resolve(at)?;
         let state = self.shard_account(address, at)?;
         Ok(account_from_state(&state, block)?)
@@ -89,7 +89,7 @@ impl Ledger {
         logged(rows.map_err(LedgerError::Store)?)
     }
 
-    pub(crate) fn shard_account(&mut self, address: Address, at: At) -> Result<ShardAccount, ChainError> {
+    pub(crate) fn shard_account(&self, address: Address, at: At) -> Result<ShardAccount, ChainError> {
         let block = self.resolve(at)?;
         let state = if block == self.head.seqno {
             self.state(&std(address))

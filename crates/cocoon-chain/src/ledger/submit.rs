@@ -72,7 +72,7 @@ impl Ledger {
     }
 
     /// Whether the account would accept the message in a block that is made now.
-    fn check(&mut self, envelope: &Envelope, now: u64) -> Result<(), SubmitError> {
+    fn check(&self, envelope: &Envelope, now: u64) -> Result<(), SubmitError> {
         let state = self.state(&envelope.destination)?;
         let params = self.params(self.block_time(now)?, self.head.lt);
         let config = &self.config;

@@ -6,7 +6,7 @@ fn message(number: u64) -> Cell {
     CellBuilder::build_from(number).unwrap()
 }
 
-/// Ten times what memory holds goes in and comes out in order, with blocks and restarts in between.
+/// More than memory holds goes in and comes out in order, with blocks and restarts in between.
 #[test]
 fn what_memory_does_not_hold_waits_on_disk_in_order() {
     let store = Store::open(None).unwrap();
@@ -24,18 +24,18 @@ fn what_memory_does_not_hold_waits_on_disk_in_order() {
             assert_eq!(queue.pop(&store).unwrap(), Some(message(popped)));
         }
     };
-    push(&mut queue, 20_000);
+    push(&mut queue, 5_000);
     assert!(queue.is_overflowing());
-    pop(&mut queue, 5_000);
+    pop(&mut queue, 1_250);
     queue.flush(&store).unwrap();
     let mut queue = Queue::load(&store).unwrap();
-    pop(&mut queue, 6_000);
-    push(&mut queue, 10_000);
+    pop(&mut queue, 1_500);
+    push(&mut queue, 2_500);
     queue.flush(&store).unwrap();
-    pop(&mut queue, 9_000);
+    pop(&mut queue, 2_250);
     queue.flush(&store).unwrap();
     let mut queue = Queue::load(&store).unwrap();
-    pop(&mut queue, 10_000);
+    pop(&mut queue, 2_500);
     assert_eq!(queue.pop(&store).unwrap(), None);
     assert!(!queue.is_overflowing());
     queue.flush(&store).unwrap();
