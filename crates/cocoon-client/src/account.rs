@@ -7,11 +7,13 @@ mod open;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cocoon_accounting::{ClassCost, ClientPolicy, ClientView, Levels, Lie, ToldLevels, adjusted, worst_case};
+use cocoon_accounting::{
+    ClassCost, ClientPolicy, ClientView, Levels, Lie, Status, ToldLevels, adjusted, worst_case,
+};
 use cocoon_contracts::{Signed, StateInit, client, signed};
 use cocoon_tl::proxy::SignedPayment;
 use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, Usage};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::forward::Order;
 
@@ -44,6 +46,10 @@ struct State {
     generation: u32,
     /// A person asked for this, once.
     wish: Option<Nanoton>,
+    /// Since when a person wants everything back.
+    closing: Option<Instant>,
+    /// The proxy's word for it, to be submitted.
+    refund: Option<Signed>,
     /// Why the last message to the contract was not sent, for the person who looks.
     trouble: Option<String>,
 }
@@ -242,8 +248,45 @@ impl Account {
 
     /// A person wants everything back.
     pub(crate) fn wish_close(&self) {
-        self.lock().view.close();
+        let mut state = self.lock();
+        state.view.close();
+        state.closing.get_or_insert_with(Instant::now);
+        drop(state);
         self.nudge.notify_one();
+    }
+
+    /// Whether the proxy is to be asked for the refund.
+    pub(crate) fn wants_refund(&self) -> bool {
+        let state = self.lock();
+        let is_open = state
+            .view
+            .contract()
+            .is_some_and(|(contract, _)| contract.status == Status::Open);
+        state.closing.is_some() && state.refund.is_none() && is_open
+    }
+
+    /// The proxy granted the refund.
+    ///
+    /// # Errors
+    /// [`Untrue`]: the link must end.
+    pub(crate) fn granted(&self, refund: &[u8]) -> Result<(), Untrue> {
+        let signed = Signed::from_boc(refund).map_err(|_| Untrue::Payment("it does not parse"))?;
+        let mut state = self.lock();
+        let kind = match state.generation {
+            0 => signed::Kind::GrantRefund,
+            generation => signed::Kind::GrantRefundOf { generation },
+        };
+        signed
+            .verify(&self.proxy_key, kind, &self.contract)
+            .map_err(|_| Untrue::Payment("it is no refund for this account"))?;
+        // It settles what was used, and no more than the proxy has told of.
+        if signed.tokens > state.view.levels().memory {
+            return Err(Untrue::Payment("it charges more than was used"));
+        }
+        state.refund = Some(signed);
+        drop(state);
+        self.nudge.notify_one();
+        Ok(())
     }
 
     /// A look at it.
@@ -254,9 +297,9 @@ impl Account {
         let known = contract.unwrap_or_default();
         Snapshot {
             state: contract.map(|contract| match contract.status {
-                cocoon_accounting::Status::Open => client::State::Open,
-                cocoon_accounting::Status::Closing => client::State::Closing,
-                cocoon_accounting::Status::Closed => client::State::Closed,
+                Status::Open => client::State::Open,
+                Status::Closing => client::State::Closing,
+                Status::Closed => client::State::Closed,
             }),
             balance: known.balance,
             stake: known.stake,

@@ -20,10 +20,13 @@ const CALM: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(1);
 /// For a contract to come to be after its deployment, and for the proxy to see what we did.
 const DEPLOYED: Duration = Duration::from_secs(120);
-/// What deploys the contract: its float, of which the rest comes back at the end (docs/contracts.md).
-const DEPLOY: Nanoton = Nanoton::new(20_000_000);
-/// What carries a message beside its coins; nearly all of it comes back (docs/contracts.md).
+/// What carries a message beside its coins, and builds the contract's float; most of it comes back (docs/contracts.md).
 const CARRIAGE: Nanoton = Nanoton::new(40_000_000);
+
+/// A refund that settles something sends two messages of value (docs/contracts.md).
+const REFUND_CARRIAGE: Nanoton = Nanoton::new(60_000_000);
+/// How long the proxy's word for a refund is waited for.
+const PROXY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The account could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -71,19 +74,38 @@ impl Account {
         if self.read(purse).await?.is_none() {
             return Ok(false);
         }
-        let action = {
+        let (refund, action) = {
             let mut state = self.lock();
             state.trouble = None;
-            match state.wish.take() {
-                Some(amount) => Some(ClientAction::TopUp(amount)),
-                None => state.view.due(&self.policy, unix_now()),
+            let status = state.view.contract().map(|(contract, _)| contract.status);
+            if status == Some(Status::Closed) {
+                state.closing = None;
             }
+            let wish = state.wish.take().map(ClientAction::TopUp);
+            let due = wish.or_else(|| state.view.due(&self.policy, unix_now()));
+            // While the proxy answers, its word closes the account at once; the contract's own way takes its delay.
+            let waits = status == Some(Status::Open)
+                && state
+                    .closing
+                    .is_some_and(|since| since.elapsed() < PROXY_PATIENCE);
+            let due = due.filter(|action| !(waits && *action == ClientAction::RequestRefund));
+            (state.refund.take(), due)
         };
+        if let Some(refund) = refund {
+            tracing::info!(contract = %self.contract, "taking everything back");
+            let outgoing = self.outgoing(refund.repack(purse.address()), REFUND_CARRIAGE);
+            purse.send(vec![outgoing]).await?;
+            self.read(purse).await?;
+            return Ok(true);
+        }
         let Some(action) = action else {
             return Ok(false);
         };
         tracing::info!(contract = %self.contract, ?action, "acting on the account");
         let outgoing = match action {
+            ClientAction::TopUp(coins) if self.is_closed() => {
+                self.request(purse, Action::Reopen { coins }, coins)?
+            }
             ClientAction::TopUp(coins) => self.request(purse, Action::TopUp { coins }, coins)?,
             ClientAction::Withdraw => self.request(purse, Action::Withdraw, Nanoton::ZERO)?,
             ClientAction::RequestRefund => self.request(purse, Action::RequestRefund, Nanoton::ZERO)?,
@@ -100,53 +122,57 @@ impl Account {
         Ok(true)
     }
 
-    /// Makes the account one that the proxy will take: deployed, filled, with our secret, and announced with its nonce.
-    pub(crate) async fn register(&self, purse: &Purse, nonce: u64) -> Result<(), KeepError> {
+    /// Makes the account one that the proxy will take: deployed, filled, with our secret. All in one message, so that a
+    /// tenth of a TON is enough to begin. Whether anything had to be done.
+    pub(crate) async fn prepare(&self, purse: &Purse) -> Result<bool, KeepError> {
         let found = self.read(purse).await?;
-        let mut messages = Vec::new();
-        if found.is_none() {
-            messages.push(Outgoing {
-                to: self.contract,
-                value: DEPLOY,
-                bounce: false,
-                state_init: Some(self.init.clone()),
-                body: None,
-                mode: mode::PAY_FEE,
-                comment: None,
-            });
-        }
         let wanted = self.policy.top_up.unwrap_or_else(|| self.init_stake());
-        let (status, balance, hash) = match &found {
-            Some(storage) => (storage.state, storage.balance, storage.secret_hash),
-            None => (client::State::Open, Nanoton::ZERO, [0; 32]),
-        };
-        match status {
-            client::State::Closing => return Err(KeepError::Closing),
-            client::State::Closed => {
-                messages.push(self.request(purse, Action::Reopen { coins: wanted }, wanted)?);
+        let hash = self.secret.hash();
+        let message = match &found {
+            None => {
+                let action = Action::ChangeSecretHashAndTopUp { coins: wanted, hash };
+                Outgoing {
+                    state_init: Some(self.init.clone()),
+                    bounce: false,
+                    ..self.request(purse, action, wanted)?
+                }
             }
-            client::State::Open if balance.nano() < wanted.nano() / 2 || hash != self.secret.hash() => {
-                let coins = wanted.saturating_sub(balance);
-                let hash = self.secret.hash();
-                messages.push(if coins == Nanoton::ZERO {
-                    self.request(purse, Action::ChangeSecretHash { hash }, coins)?
-                } else {
+            Some(storage) => match storage.state {
+                client::State::Closing => return Err(KeepError::Closing),
+                client::State::Closed => self.request(purse, Action::Reopen { coins: wanted }, wanted)?,
+                client::State::Open if storage.balance.nano() < wanted.nano() / 2 => {
+                    let coins = wanted.saturating_sub(storage.balance);
                     self.request(purse, Action::ChangeSecretHashAndTopUp { coins, hash }, coins)?
-                });
-            }
-            client::State::Open => {}
-        }
-        messages.push(self.request(purse, Action::Register { nonce }, Nanoton::ZERO)?);
-        tracing::info!(contract = %self.contract, deploys = found.is_none(), "announcing the account to its proxy");
-        purse.send(messages).await?;
+                }
+                client::State::Open if storage.secret_hash != hash => {
+                    self.request(purse, Action::ChangeSecretHash { hash }, Nanoton::ZERO)?
+                }
+                client::State::Open => return Ok(false),
+            },
+        };
+        tracing::info!(contract = %self.contract, deploys = found.is_none(), "making the account ready");
+        purse.send(vec![message]).await?;
         timeout(DEPLOYED, async {
-            while self.read(purse).await?.is_none() {
+            loop {
+                let found = self.read(purse).await?;
+                // A reopened account gets its secret with the next look.
+                if found.is_some_and(|storage| {
+                    storage.state == client::State::Open && storage.balance > Nanoton::ZERO
+                }) {
+                    return Ok(true);
+                }
                 sleep(SOON).await;
             }
-            Ok(())
         })
         .await
         .unwrap_or(Err(KeepError::Late))
+    }
+
+    /// Announces the account with the number that its proxy gave.
+    pub(crate) async fn register(&self, purse: &Purse, nonce: u64) -> Result<(), KeepError> {
+        tracing::info!(contract = %self.contract, "announcing the account to its proxy");
+        let message = self.request(purse, Action::Register { nonce }, Nanoton::ZERO)?;
+        Ok(purse.send(vec![message]).await?)
     }
 
     /// Reads the contract; `None` while there is none.
@@ -174,6 +200,11 @@ impl Account {
         );
         drop(state);
         Ok(Some(storage))
+    }
+
+    fn is_closed(&self) -> bool {
+        let contract = self.lock().view.contract();
+        contract.is_some_and(|(contract, _)| contract.status == Status::Closed)
     }
 
     fn init_stake(&self) -> Nanoton {

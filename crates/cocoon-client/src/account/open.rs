@@ -113,6 +113,8 @@ impl Account {
                 payment: None,
                 generation: 0,
                 wish: None,
+                closing: None,
+                refund: None,
                 trouble: None,
             }),
             nudge: Notify::new(),

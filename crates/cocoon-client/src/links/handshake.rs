@@ -37,6 +37,8 @@ pub(crate) enum HandshakeError {
     Account(#[from] OpenError),
     #[error("the account cannot be announced")]
     Announce(#[from] KeepError),
+    #[error("the account is ready on the chain, and the proxy is asked again once it has seen it")]
+    NotSeen,
     #[error("the proxy tells what cannot be true")]
     Untrue(#[from] Untrue),
     #[error("the proxy does not authorize this client: {words} (code {code})")]
@@ -48,6 +50,8 @@ pub(crate) struct Payer<'a> {
     pub(crate) purse: &'a Purse,
     pub(crate) policy: ClientPolicy,
     pub(crate) known: Option<Arc<Account>>,
+    /// The proxy may need a moment to see on the chain what we did; it is waited for so long before we pay to be seen.
+    pub(crate) may_wait: bool,
 }
 
 /// Leads the handshake to its end: `connectToProxy`, then the short or the long authorization. Gives the account at this
@@ -103,12 +107,20 @@ async fn paid(
     connected: client::ConnectedToProxy,
     payer: Payer<'_>,
 ) -> Result<Arc<Account>, HandshakeError> {
-    let Payer { purse, policy, known } = payer;
+    let Payer {
+        purse,
+        policy,
+        known,
+        may_wait,
+    } = payer;
     let found = Account::at(purse, &connected.params, &connected.client_sc_address, policy)?;
     let account = match known {
         Some(known) if known.is_same(&found) => known,
         _ => Arc::new(found),
     };
+    if account.prepare(purse).await? {
+        return Err(HandshakeError::NotSeen);
+    }
     let storage = account.read(purse).await?;
     let secret = account.secret();
     let authorized = match connected.auth {
@@ -120,6 +132,8 @@ async fn paid(
             let data = Bytes::copy_from_slice(secret.expose().as_bytes());
             ask(link, client::AuthorizeWithProxyShort { data }, AUTHORIZE).await?
         }
+        // Whoever sets the secret on the chain is the owner, so that a proxy which has seen it asks for no more.
+        _ if may_wait => return Err(HandshakeError::NotSeen),
         client::ProxyConnectionAuth::Short(client::ProxyConnectionAuthShort { nonce, .. })
         | client::ProxyConnectionAuth::Long(client::ProxyConnectionAuthLong { nonce }) => {
             // The proxy waits for our message on the chain from the moment that we ask.

@@ -32,6 +32,10 @@ const DRAIN_STEP: Duration = Duration::from_secs(1);
 /// Between two questions for what the proxy has signed, while it owes a signature.
 const SIGNED_EVERY: Duration = Duration::from_secs(5);
 const SIGNED_DEADLINE: Duration = Duration::from_secs(10);
+/// Between two questions for a refund that a person wants.
+const REFUND_EVERY: Duration = Duration::from_secs(1);
+/// How often a proxy is asked again whether it has seen our account on the chain, a few seconds apart.
+const MAX_WAITS: u32 = 5;
 /// What a question of the proxy is answered with (spec/network.md 0: malformed or disallowed input).
 const NOT_ANSWERED: i32 = 621;
 
@@ -52,11 +56,12 @@ impl Keeper {
         let mut redial = Redial::new();
         let mut links = JoinSet::new();
         let mut last_failure = String::new();
+        let mut waits = 0;
         // Outlives links: what a proxy said before is held against what it says next.
         let mut account: Option<Arc<Account>> = None;
         let mut keeping = JoinSet::new();
         loop {
-            match self.connect(account.clone()).await {
+            match self.connect(account.clone(), &mut waits).await {
                 Ok((live, events)) => {
                     redial.up();
                     if let (Some(found), Some(money)) = (&live.account, &self.money)
@@ -100,7 +105,11 @@ impl Keeper {
         Instant::now() + Duration::from_secs(expires.saturating_sub(self.options.now()))
     }
 
-    async fn connect(&self, known: Option<Arc<Account>>) -> Result<(Arc<Live>, Events), String> {
+    async fn connect(
+        &self,
+        known: Option<Arc<Account>>,
+        waits: &mut u32,
+    ) -> Result<(Arc<Live>, Events), String> {
         let identity = self.options.identity();
         identity
             .renew_if_due(self.options.now())
@@ -112,15 +121,21 @@ impl Keeper {
             purse: &money.purse,
             policy: money.policy,
             known,
+            may_wait: *waits < MAX_WAITS,
         });
         let account = match handshake::run(&link, self.is_test, payer).await {
             Ok(account) => account,
             Err(error) => {
+                *waits = match error {
+                    handshake::HandshakeError::NotSeen => *waits + 1,
+                    _ => 0,
+                };
                 let reason = chain(&error);
                 link.close(&reason);
                 return Err(reason);
             }
         };
+        *waits = 0;
         let hello = Hello {
             software: concat!("cocoon/", env!("CARGO_PKG_VERSION")).to_owned(),
             capabilities: Vec::new(),
@@ -149,6 +164,7 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, ex
     tokio::select! {
         () = listen(&live, &mut events) => {}
         () = ask_what_is_signed(&live) => {}
+        () = ask_for_refund(&live) => {}
         () = replaced => live.session.link().close("replaced by a link with fresh evidence"),
         () = sleep_until(expires) => live.session.link().close("the peer's evidence has expired"),
     }
@@ -205,6 +221,36 @@ async fn ask_what_is_signed(live: &Live) {
                     .map_err(|untrue| untrue.to_string())
             });
         if let Err(reason) = told {
+            tracing::warn!(reason, "the proxy is left");
+            return live.session.link().close(&reason);
+        }
+    }
+}
+
+/// Asks the proxy for everything back, when a person wants that.
+async fn ask_for_refund(live: &Live) {
+    let Some(account) = &live.account else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(REFUND_EVERY).await;
+        if !account.wants_refund() {
+            continue;
+        }
+        let question = client::RequestRefund {}.to_boxed();
+        let Ok(answer) = live.session.link().query(question, SIGNED_DEADLINE).await else {
+            // The link is dead, or the proxy does not want to; the contract gives the refund after its delay.
+            continue;
+        };
+        let granted = match client::Refund::from_boxed(answer) {
+            Ok(client::Refund::Refunded(refund)) => {
+                account.granted(&refund.data).map_err(|untrue| untrue.to_string())
+            }
+            // Requests run; it is asked again when they have ended.
+            Ok(client::Refund::Rejected(_)) => Ok(()),
+            Err(_) => Err("a client.refund that does not parse".to_owned()),
+        };
+        if let Err(reason) = granted {
             tracing::warn!(reason, "the proxy is left");
             return live.session.link().close(&reason);
         }

@@ -143,3 +143,73 @@ async fn every_nanoton_of_a_request_goes_where_it_belongs() -> anyhow::Result<()
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_taken_back_at_once_and_the_account_opens_again() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let paid = paid("manual").await?;
+        let api = paid.network.api().trim_end_matches("/v1").to_owned();
+        let ask = chat(json!({"max_tokens": 16}));
+        assert_eq!(paid.network.post("/chat/completions", &ask).await?.status, 200);
+        let state = async |wanted: &str| {
+            let account = paid.account().await;
+            account.is_ok_and(|account| account["proxies"][0]["state"] == wanted)
+        };
+        let account = paid.account().await?["proxies"][0].clone();
+        let closed = post(&format!("{api}/cocoon/v1/account/close"), &json!({})).await?;
+        assert_eq!(closed.status, 202);
+        // The network's delay is a minute: only the proxy's word closes it sooner.
+        eventually("the account is closed", async || state("closed").await).await?;
+        let stored = client::Storage::parse(&paid.data(&account["contract"]).await?)?;
+        assert_eq!(
+            (stored.state, stored.balance),
+            (client::State::Closed, Nanoton::ZERO)
+        );
+        let refused = paid.network.post("/chat/completions", &ask).await?;
+        assert_eq!(refused.status, 402, "{}", String::from_utf8_lossy(&refused.body));
+
+        let wish = json!({"amount": "30000000"});
+        let opened = post(&format!("{api}/cocoon/v1/account/topup"), &wish).await?;
+        assert_eq!(opened.status, 202);
+        eventually("the account is open again", async || state("open").await).await?;
+        eventually("requests are served again", async || {
+            let answer = paid.network.post("/chat/completions", &ask).await;
+            answer.is_ok_and(|answer| answer.status == 200)
+        })
+        .await?;
+        paid.network.stop().await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_above_its_price_limit_or_the_account_costs_nothing() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let paid = paid("manual").await?;
+        let ask = async |members: Value| paid.network.post("/chat/completions", &chat(members)).await;
+        // Far more than the stake covers.
+        let refused = ask(json!({"max_tokens": 1_000_000})).await?;
+        assert_eq!(refused.status, 402, "{}", String::from_utf8_lossy(&refused.body));
+        assert_eq!(refused.json()?["error"]["code"], "insufficient_balance");
+        let refused = ask(json!({"max_tokens": 16, "cocoon": {"max_price": 1}})).await?;
+        assert_eq!(refused.status, 402);
+        let account = paid.account().await?["proxies"][0].clone();
+        assert_eq!(account["used_tokens"], 0);
+        let served =
+            ask(json!({"max_tokens": 16, "cocoon": {"max_price": 10_000_000, "balance": true}})).await?;
+        assert_eq!(served.status, 200, "{}", String::from_utf8_lossy(&served.body));
+        let served = served.json()?;
+        assert!(
+            served["usage"]["total_cost"]
+                .as_u64()
+                .is_some_and(|cost| cost <= 10_000_000)
+        );
+        assert!(
+            served["cocoon"]["balance"]
+                .as_u64()
+                .is_some_and(|left| left <= 20_000_000)
+        );
+        paid.network.stop().await
+    })
+    .await
+}
