@@ -1,10 +1,14 @@
 //! `cocoon settle`: a proxy brings what it is owed and what it owes to the chain.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
+use cocoon_types::Nanoton;
+use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::endpoint::{Amount, Endpoint};
 use crate::exit::Hinted;
@@ -36,19 +40,37 @@ struct Accounts {
     state: String,
     balance: Amount,
     stake: Amount,
+    /// Why it serves nobody any more, and what to do.
+    #[serde(default)]
+    halted: Option<String>,
     #[serde(default)]
     clients: Vec<Value>,
     #[serde(default)]
     workers: Vec<Value>,
 }
 
+/// For a commit to be on the chain: a block or two where the proxy commits at once, and no use waiting where it does not.
+const SIGNED_DEADLINE: Duration = Duration::from_secs(10);
+/// A charge and a payout are a few messages each.
+const SETTLED_DEADLINE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(100);
+/// Members that are nanoTON.
+const AMOUNTS: &[&str] = &["balance", "stake", "owed"];
+
 pub(crate) async fn run(args: SettleArgs) -> anyhow::Result<ExitCode> {
     let proxy = proxy(args.admin)?;
     if !args.show {
+        // What was used a moment ago is signed once its commit is on the chain, and only then can it be settled.
+        reached(&proxy, SIGNED_DEADLINE, Accounts::is_signed).await?;
         proxy.order("/settle", &json!({})).await?;
-        say!("accepted: the proxy sends charges and payouts to the chain now");
+        if !reached(&proxy, SETTLED_DEADLINE, Accounts::is_settled).await? {
+            say!("accepted; the chain does not show all of it yet (`cocoon settle --show` looks again)");
+        }
     }
     let (value, accounts) = proxy.read::<Accounts>("/accounts").await?;
+    if let Some(reason) = &accounts.halted {
+        say!("the proxy is halted: {reason}");
+    }
     if args.json {
         data!("{value}");
         return Ok(ExitCode::SUCCESS);
@@ -68,6 +90,23 @@ pub(crate) async fn run(args: SettleArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether the accounts came to be as wanted in time.
+async fn reached(proxy: &Endpoint, within: Duration, wanted: fn(&Accounts) -> bool) -> anyhow::Result<bool> {
+    let progress = ProgressBar::new_spinner().with_message("waiting for the chain");
+    progress.enable_steady_tick(Duration::from_millis(120));
+    let start = Instant::now();
+    loop {
+        let (_, accounts) = proxy.read::<Accounts>("/accounts").await?;
+        if wanted(&accounts) || accounts.halted.is_some() {
+            return Ok(wanted(&accounts));
+        }
+        if start.elapsed() > within {
+            return Ok(false);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 fn proxy(admin: Option<String>) -> anyhow::Result<Endpoint> {
     let running = || Running::find()?.of_role("proxy").pop();
     let found = admin.map(|url| ("the proxy".to_owned(), url)).or_else(running);
@@ -78,6 +117,27 @@ fn proxy(admin: Option<String>) -> anyhow::Result<Endpoint> {
         )
     })?;
     Endpoint::new(name, &url, None)
+}
+
+// === impl Accounts ===
+
+impl Accounts {
+    fn is_signed(&self) -> bool {
+        all(&self.clients, "used_tokens", "signed_tokens")
+            && all(&self.workers, "earned_tokens", "signed_tokens")
+    }
+
+    fn is_settled(&self) -> bool {
+        all(&self.clients, "signed_tokens", "charged_tokens")
+            && all(&self.workers, "signed_tokens", "paid_tokens")
+    }
+}
+
+/// Whether the second count has come up to the first everywhere.
+fn all(list: &[Value], first: &str, second: &str) -> bool {
+    let count = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_u64).unwrap_or(0);
+    list.iter()
+        .all(|entry| count(entry, second) >= count(entry, first))
 }
 
 /// A table of whatever members the proxy's entries have, in their order.
@@ -92,6 +152,9 @@ fn columns(list: &[Value]) -> Vec<Vec<String>> {
     }
     let cell = |entry: &Value, name: &String| match entry.get(name.as_str()) {
         None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) if AMOUNTS.contains(&name.as_str()) => text
+            .parse()
+            .map_or_else(|_| text.clone(), |nano| Nanoton::new(nano).to_string()),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };

@@ -130,7 +130,13 @@ async fn serve(
         None => None,
     };
     let money = money.as_ref();
-    let proxy = network.start("proxy", home.proxy(money)?);
+    let proxy = home.proxy(money)?;
+    if let Some(money) = money {
+        // Before any role reads the registry: who has read an older version is refused by who has read a newer one.
+        let (workers, clients) = home.proxy_addresses()?;
+        money.register(workers, clients).await?;
+    }
+    let proxy = network.start("proxy", proxy);
     let proxy = network.announced(proxy).await?;
     let clients = proxy
         .clients
@@ -139,9 +145,6 @@ async fn serve(
         .workers
         .context("the proxy announced no listener for workers")?;
     home.pin_proxy(&proxy)?;
-    if let Some(money) = money {
-        money.register(workers, clients).await?;
-    }
 
     for index in 1..=args.workers {
         network.start(

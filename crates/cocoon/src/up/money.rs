@@ -24,11 +24,8 @@ use crate::exit::Hinted;
 use crate::network;
 use crate::wallet::explain;
 
-/// Roles whose configuration knows `chain`, `root` and `wallet_file`. The others refuse unknown keys, so they run without
-/// payments beside the ledger until they do.
-const PAYING: &[&str] = &[];
-/// Whether `cocoon up` pays without being asked to: when every role does.
-pub(super) const BY_DEFAULT: bool = PAYING.len() == 3;
+/// Whether `cocoon up` pays without being asked to (`--money`).
+pub(super) const BY_DEFAULT: bool = false;
 
 /// What the flags say.
 #[derive(Clone, Debug, Default)]
@@ -117,9 +114,6 @@ impl Money {
 
     /// What every role has to know, and its own.
     pub(super) fn fill(&self, role: &str, name: &str, table: &mut Table) {
-        if !PAYING.contains(&role) {
-            return;
-        }
         let text = |value: &dyn ToString| Value::String(value.to_string());
         table.insert("chain".into(), text(&self.on.url));
         table.insert("root".into(), text(&self.root));
@@ -141,6 +135,8 @@ impl Money {
             }
             "proxy" => {
                 table.insert("owner".into(), text(&self.owner.address()));
+                // What was used can be settled at once: gas is free here, and a person who looks does not wait minutes.
+                table.insert("commit_age_s".into(), Value::Integer(1));
                 if let Some(settle) = self.settle {
                     table.insert("settle".into(), settle.to_value());
                 }

@@ -237,6 +237,19 @@ impl Home {
         self.role("client", "gateway", table, money)
     }
 
+    /// Where the proxy will listen for workers and for clients; after [`Self::proxy`].
+    pub(super) fn proxy_addresses(&self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+        let table: Table = toml::from_str(&std::fs::read_to_string(self.config_file("proxy"))?)?;
+        let address = |key: &str| {
+            table
+                .get(key)
+                .and_then(Value::as_str)
+                .and_then(|text| text.parse().ok())
+        };
+        let both = address("listen_workers").zip(address("listen_clients"));
+        both.context("the proxy's addresses are not known")
+    }
+
     /// Fixes the proxy's addresses for its restarts: the others dial them.
     pub(super) fn pin_proxy(&self, announced: &Announcement) -> anyhow::Result<()> {
         let clients = announced.clients.map(text);
@@ -301,7 +314,7 @@ impl Home {
                 .into_iter()
                 .chain([local(usual)])
                 .find(free)
-                .unwrap_or_else(|| local(0)),
+                .unwrap_or_else(any_free),
         )
     }
 
@@ -348,6 +361,12 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     partial.push(".part");
     let written = std::fs::write(&partial, content).and_then(|()| std::fs::rename(&partial, path));
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// An address that nobody listens on now: others have to know it before whoever listens there has started.
+fn any_free() -> SocketAddr {
+    let bound = TcpListener::bind(local(0)).and_then(|listener| listener.local_addr());
+    bound.unwrap_or_else(|_| local(0))
 }
 
 fn local(port: u16) -> SocketAddr {

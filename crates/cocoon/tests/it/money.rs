@@ -59,7 +59,6 @@ impl Story {
 }
 
 #[test]
-#[ignore = "until every role pays"]
 fn what_the_client_loses_is_what_the_worker_and_the_proxy_gain_and_gas() {
     let canned = Canned::start();
     let up = Up::start(&[

@@ -8,7 +8,6 @@ use crate::network::{COCOON, nap, root, signal};
 use crate::workers::Canned;
 
 #[test]
-#[ignore = "until every role pays"]
 fn the_page_works_as_written() {
     let canned = Canned::start();
     let dir = tempfile::tempdir().unwrap();
@@ -16,11 +15,18 @@ fn the_page_works_as_written() {
     let mut lines = commands_of(&page).into_iter();
     assert_eq!(
         lines.next().as_deref(),
-        Some("cocoon up"),
+        Some("cocoon up --money"),
         "the page begins with a network"
     );
     // Nothing on the page depends on the engine; the canned one is there at once.
-    let engine = ["up", "--engine", &canned.url, "--model", canned.model()];
+    let engine = [
+        "up",
+        "--money",
+        "--engine",
+        &canned.url,
+        "--model",
+        canned.model(),
+    ];
     let mut up = Page {
         child: at_home(COCOON, dir.path()).args(engine).spawn().unwrap(),
     };
