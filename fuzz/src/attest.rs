@@ -3,6 +3,10 @@
 //! Beside "no panic": nobody is ever more than `open` or `simulated`, the default policy accepts nobody, and what is
 //! accepted has the key that CertificateVerify will be checked with.
 
+// Named, because the crate under test includes this file from elsewhere.
+#[path = "attest/evidence.rs"]
+pub mod evidence;
+
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use cocoon_attest::{
     Draft, EvidenceRule, ImageRule, Policy, Side, Simulated, appraise, public_key, report_data,
@@ -13,7 +17,11 @@ use cocoon_types::Tier;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this module.
-pub const TARGETS: &[Target] = &[("attest_certificate", certificate), ("attest_signed", signed)];
+pub const TARGETS: &[Target] = &[
+    ("attest_certificate", certificate),
+    ("attest_signed", signed),
+    ("attest_snp_report", evidence::snp_report),
+];
 
 /// Within the validity of the seeds.
 const NOW: u64 = 1_795_400_000;

@@ -24,7 +24,9 @@ mod image;
 mod oid;
 mod policy;
 mod refusal;
+pub mod snp;
 mod time;
+mod x509;
 
 pub use appraise::{VerifiedPeer, appraise, public_key};
 pub use certificate::{MAX_CERTIFICATE_BYTES, MAX_QUOTE_BYTES};
@@ -33,3 +35,4 @@ pub use image::{Measurements, report_data};
 pub use oid::{OID_CLAIMS, OID_QUOTE};
 pub use policy::{EvidenceRule, ImageRule, Policy, Side, Simulated};
 pub use refusal::Refusal;
+pub use x509::CertificateFault;

@@ -1,0 +1,183 @@
+//! A real SEV-SNP report (tests/evidence/README.md): it verifies at its time under the policy that its machine needs, is
+//! refused at another time and by the default policy, and no byte of it can be changed.
+
+use cocoon_attest::CertificateFault;
+use cocoon_attest::snp::{
+    AMD_ROOTS, SnpChain, SnpClaims, SnpFirmware, SnpLink, SnpMeasurements, SnpPlatformRules, SnpPolicy,
+    SnpProduct, SnpProductRule, SnpRefusal, SnpTcb, SnpTcbKind, SnpTcbPart, verify,
+};
+
+const ASK: &[u8] = include_bytes!("evidence/snp/milan-ask.der");
+/// 2024-01-01.
+const NOW: u64 = 1_704_067_200;
+
+const REPORT: &[u8] = include_bytes!("evidence/snp/milan-report.bin");
+const VCEK: &[u8] = include_bytes!("evidence/snp/milan-vcek.der");
+/// First and last second of the VCEK.
+const VALID: (u64, u64) = (1_680_549_823, 1_901_474_623);
+
+fn chain() -> SnpChain {
+    SnpChain {
+        leaf: VCEK.to_vec(),
+        intermediate: ASK.to_vec(),
+        revocation_lists: Vec::new(),
+    }
+}
+
+fn verified(policy: &SnpPolicy, now: u64) -> Result<SnpClaims, SnpRefusal> {
+    verify(REPORT, &chain(), &AMD_ROOTS, policy, now)
+}
+
+/// What this machine of 2023 needs beyond the default: its product line and its old firmware, no revocation list (none was
+/// recorded), no alias check (reports of version 2 cannot say it), and whatever guest it was.
+fn of_2023() -> SnpPolicy {
+    SnpPolicy {
+        products: vec![SnpProductRule {
+            product: SnpProduct::Milan,
+            minimum: SnpTcb {
+                fmc: 0,
+                bootloader: 3,
+                tee: 0,
+                snp: 8,
+                microcode: 0x73,
+            },
+        }],
+        require_revocation_list: false,
+        minimum_firmware: SnpFirmware {
+            major: 1,
+            minor: 52,
+            build: 4,
+        },
+        platform: SnpPlatformRules {
+            require_alias_check: false,
+            ..SnpPlatformRules::default()
+        },
+        measurements: SnpMeasurements::ByCaller,
+        ..SnpPolicy::default()
+    }
+}
+
+#[test]
+fn it_verifies_at_its_time() {
+    let claims = verified(&of_2023(), NOW).expect("it is genuine");
+    assert_eq!(claims.product, SnpProduct::Milan);
+    assert_eq!(claims.measurement, REPORT[0x90..0xc0]);
+    assert_eq!(claims.report_data, REPORT[0x50..0x90]);
+    assert_eq!(claims.tcbs.reported.microcode, 0x73);
+    assert_eq!(claims.expires_at, VALID.1, "the VCEK ends first");
+    assert!(!claims.revocation_judged);
+    let shown = format!("{claims:?}");
+    let id = hex::encode(&REPORT[0x1a0..0x1e0]);
+    assert!(!shown.contains(&id[..16]), "the chip id follows a machine");
+}
+
+#[test]
+fn it_is_refused_at_another_time() {
+    let (first, last) = VALID;
+    for now in [first, last] {
+        assert!(verified(&of_2023(), now).is_ok());
+    }
+    let at = |of, fault| Err(SnpRefusal::Certificate { of, fault });
+    assert_eq!(
+        verified(&of_2023(), first - 1),
+        at(SnpLink::Leaf, CertificateFault::NotYetValid { not_before: first })
+    );
+    assert_eq!(
+        verified(&of_2023(), last + 1),
+        at(SnpLink::Leaf, CertificateFault::Expired { not_after: last })
+    );
+    // Before AMD had a root of this name.
+    let not_before = 1_603_387_385;
+    assert_eq!(
+        verified(&of_2023(), 1_500_000_000),
+        at(SnpLink::Root, CertificateFault::NotYetValid { not_before })
+    );
+}
+
+/// Each exception of the policy is needed: without it, the named check refuses.
+#[test]
+fn the_default_policy_refuses_it() {
+    let without = |change: fn(&mut SnpPolicy)| {
+        let mut policy = of_2023();
+        change(&mut policy);
+        verified(&policy, NOW)
+    };
+    assert_eq!(
+        verified(&SnpPolicy::default(), NOW),
+        Err(SnpRefusal::RevocationListMissing)
+    );
+    assert_eq!(
+        without(|policy| policy.products = SnpPolicy::default().products),
+        Err(SnpRefusal::Product(SnpProduct::Milan))
+    );
+    assert_eq!(
+        without(|policy| policy.products = vec![SnpProductRule::MILAN]),
+        Err(SnpRefusal::Tcb {
+            kind: SnpTcbKind::Reported,
+            part: SnpTcbPart::Bootloader,
+            got: 3,
+            least: 4
+        })
+    );
+    assert!(matches!(
+        without(|policy| policy.minimum_firmware.minor = 55),
+        Err(SnpRefusal::Firmware { .. })
+    ));
+    assert_eq!(
+        without(|policy| policy.platform = SnpPlatformRules::default()),
+        Err(SnpRefusal::Platform("has not checked its memory for aliases"))
+    );
+    assert_eq!(
+        without(|policy| policy.measurements = SnpMeasurements::Listed(Vec::new())),
+        Err(SnpRefusal::Measurement)
+    );
+}
+
+#[test]
+fn no_byte_can_be_changed() {
+    let good = chain();
+    let policy = of_2023();
+    let refused = |report: &[u8], chain: &SnpChain| verify(report, chain, &AMD_ROOTS, &policy, NOW).is_err();
+    for at in 0..REPORT.len() {
+        let mut report = REPORT.to_vec();
+        report[at] ^= 1 << (at % 8);
+        assert!(refused(&report, &good), "byte {at} of the report");
+        assert!(refused(&REPORT[..at], &good), "report cut at {at}");
+    }
+    for at in 0..good.leaf.len() {
+        let mut chain = good.clone();
+        chain.leaf[at] ^= 1 << (at % 8);
+        assert!(refused(REPORT, &chain), "byte {at} of the VCEK");
+        chain.leaf = good.leaf[..at].to_vec();
+        assert!(refused(REPORT, &chain), "VCEK cut at {at}");
+    }
+    for at in 0..good.intermediate.len() {
+        let mut chain = good.clone();
+        chain.intermediate[at] ^= 1 << (at % 8);
+        assert!(refused(REPORT, &chain), "byte {at} of the ASK");
+    }
+    let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+    assert!(refused(&longer(REPORT), &good));
+    let mut chain = good.clone();
+    chain.leaf = longer(&good.leaf);
+    assert!(refused(REPORT, &chain));
+    let mut chain = good.clone();
+    std::mem::swap(&mut chain.leaf, &mut chain.intermediate);
+    assert!(refused(REPORT, &chain), "in the wrong order");
+}
+
+#[test]
+fn evidence_of_two_machines_does_not_mix() {
+    let mut other = chain();
+    other.leaf = include_bytes!("evidence/snp/other-vcek.der").to_vec();
+    assert_eq!(
+        verify(REPORT, &other, &AMD_ROOTS, &of_2023(), NOW),
+        Err(SnpRefusal::HardwareId)
+    );
+    for roots in [&AMD_ROOTS[1..], &[]] {
+        assert_eq!(
+            verify(REPORT, &chain(), roots, &of_2023(), NOW),
+            Err(SnpRefusal::UnknownRoot)
+        );
+    }
+}
