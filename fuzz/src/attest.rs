@@ -1,4 +1,4 @@
-//! `cocoon-attest`: certificates as a peer presents them.
+//! `cocoon-attest`: certificates as a peer presents them, TDX quotes and collateral.
 //!
 //! Beside "no panic": nobody is ever more than `open` or `simulated`, the default policy accepts nobody, and what is
 //! accepted has the key that CertificateVerify will be checked with.
@@ -8,8 +8,10 @@
 pub mod evidence;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use cocoon_attest::tdx::{self, Collateral, TdxClaims, TdxPolicy};
 use cocoon_attest::{
-    Draft, EvidenceRule, ImageRule, Policy, Side, Simulated, appraise, public_key, report_data,
+    Draft, EvidenceRule, ImageRule, Policy, Roots, Side, Simulated, appraise_certificate, public_key,
+    report_data,
 };
 use cocoon_types::Tier;
 
@@ -19,8 +21,10 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target of this module.
 pub const TARGETS: &[Target] = &[
     ("attest_certificate", certificate),
+    ("attest_collateral", collateral),
     ("attest_signed", signed),
     ("attest_snp_report", evidence::snp_report),
+    ("attest_tdx_quote", tdx_quote),
 ];
 
 /// Within the validity of the seeds.
@@ -31,20 +35,21 @@ pub fn certificate(data: &[u8]) {
     let policy = |evidence| Policy {
         evidence,
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let simulated = Simulated::AcceptOnTestNetwork;
     let lax = policy(EvidenceRule::Optional { simulated });
     for side in [Side::Dialler, Side::Acceptor] {
         // The other policies see the same steps before the last one, so they are asked only about who gets that far.
-        let Ok(peer) = appraise(data, side, &lax, NOW) else {
+        let Ok(peer) = appraise_certificate(data, side, &lax, NOW) else {
             continue;
         };
         assert!(matches!(peer.tier(), Tier::Simulated | Tier::Open));
         assert!(peer.expires_at() >= NOW);
         assert_eq!(public_key(data).as_ref(), Ok(peer.key()));
-        let required = appraise(data, side, &policy(EvidenceRule::Required { simulated }), NOW);
+        let required = appraise_certificate(data, side, &policy(EvidenceRule::Required { simulated }), NOW);
         assert_eq!(required.is_ok(), peer.tier() == Tier::Simulated);
-        let strict = appraise(data, side, &Policy::default(), NOW);
+        let strict = appraise_certificate(data, side, &Policy::default(), NOW);
         assert!(strict.is_err(), "the default policy refuses everybody");
     }
 }
@@ -81,5 +86,69 @@ pub fn signed(data: &[u8]) {
     let signature = pair.sign(&to_be_signed);
     if let Ok(bytes) = Draft::finish(&to_be_signed, signature.as_ref()) {
         certificate(&bytes);
+    }
+}
+
+/// A real quote and its collateral, and a second at which they hold.
+const QUOTE: &[u8] = include_bytes!("../../crates/cocoon-attest/testdata/tdx/tdx_quote_td15ex");
+const COLLATERAL: &[u8] =
+    include_bytes!("../../crates/cocoon-attest/testdata/tdx/tdx_quote_td15ex_collateral.json");
+const QUOTE_NOW: u64 = 1_791_500_000;
+
+/// Any bytes as a quote (the first one is 0), or edits of a real one: what verifies says what the real one says.
+pub fn tdx_quote(data: &[u8]) {
+    let quote = edited(QUOTE, data);
+    let collateral = Collateral::from_json(COLLATERAL).expect("real collateral");
+    verify(&quote, &collateral);
+}
+
+/// Any bytes as collateral in its JSON form (the first one is 0), or edits of a real one: what verifies a quote with it says
+/// what it says with the real one.
+pub fn collateral(data: &[u8]) {
+    let json = edited(COLLATERAL, data);
+    let Ok(collateral) = Collateral::from_json(&json) else {
+        return;
+    };
+    let again = Collateral::from_json(collateral.to_json().as_bytes());
+    assert_eq!(again.ok().as_ref(), Some(&collateral));
+    let _ = collateral.expires_at();
+    verify(QUOTE, &collateral);
+}
+
+/// After a first byte of 0 the bytes themselves; otherwise the original with edits of five bytes each: two of place, one of
+/// kind, two of value.
+fn edited(original: &[u8], data: &[u8]) -> Vec<u8> {
+    match data.split_first() {
+        None => original.to_vec(),
+        Some((0, rest)) => rest.to_vec(),
+        Some((_, rest)) => {
+            let mut bytes = original.to_vec();
+            for edit in rest.chunks_exact(5) {
+                let &[high, low, kind, first, second] = edit else {
+                    continue;
+                };
+                let place = usize::from(u16::from_be_bytes([high, low])) % (bytes.len() + 1);
+                match kind % 4 {
+                    0 => bytes.truncate(place),
+                    1 => bytes.insert(place, first),
+                    2 if place < bytes.len() => bytes[place] = first,
+                    _ => bytes.extend([first, second]),
+                }
+            }
+            bytes
+        }
+    }
+}
+
+fn verify(quote: &[u8], collateral: &Collateral) {
+    let roots = Roots::makers();
+    let verify = |quote: &[u8], collateral: &Collateral| {
+        tdx::verify(quote, collateral, roots.intel(), &TdxPolicy::server(), QUOTE_NOW)
+    };
+    if let Ok(found) = verify(quote, collateral) {
+        let real = Collateral::from_json(COLLATERAL).expect("real collateral");
+        let real: TdxClaims = verify(QUOTE, &real).expect("a real quote");
+        assert_eq!(found, real);
+        assert!(found.expires_at >= QUOTE_NOW);
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use cocoon_types::Tier;
@@ -6,8 +7,10 @@ use cocoon_types::Tier;
 use crate::certificate::{Certificate, MAX_QUOTE_BYTES};
 use crate::image::{Measurements, report_data};
 use crate::oid;
-use crate::policy::{EvidenceRule, ImageRule, Policy, Side, Simulated};
+use crate::policy::{Accelerators, EvidenceRule, ImageRule, Policy, Side, Simulated};
 use crate::refusal::Refusal;
+use crate::roots::Roots;
+use crate::tdx::{self, Collateral, TdxClaims};
 
 /// What the acceptor's certificate must name: the original dials its proxies under this literal (spec/network.md 3.1, 3.7).
 const ACCEPTOR_NAME: &[u8] = b"127.0.0.1";
@@ -25,6 +28,7 @@ const SIMULATED_QUOTE_BYTES: usize = 64;
 ///     tier: cocoon_types::Tier::Confidential,
 ///     image_hash: [0; 32],
 ///     expires_at: u64::MAX,
+///     tdx: None,
 /// };
 /// ```
 ///
@@ -48,20 +52,64 @@ pub struct VerifiedPeer {
     tier: Tier,
     image_hash: [u8; 32],
     expires_at: u64,
+    tdx: Option<Arc<TdxClaims>>,
 }
 
-/// Appraises the certificate of a peer that is on side `peer` of the connection, at the Unix second `now`.
+/// What a peer presents.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Its certificate in DER; a quote is an extension of it.
+    pub certificate: &'a [u8],
+    /// On which side of the connection it is.
+    pub side: Side,
+    /// Which accelerators its work uses. Only from a verified statement, never from the peer's word.
+    pub accelerators: Accelerators,
+}
+
+/// What the evidence came to.
+struct Worth {
+    tier: Tier,
+    image_hash: [u8; 32],
+    expires_at: u64,
+    tdx: Option<Arc<TdxClaims>>,
+}
+
+/// Appraises a peer's certificate without collateral, up to the makers' roots: hardware evidence is refused for want of it.
+///
+/// # Errors
+/// As [`appraise`].
+pub fn appraise_certificate(
+    certificate_der: &[u8],
+    peer: Side,
+    policy: &Policy,
+    now: u64,
+) -> Result<VerifiedPeer, Refusal> {
+    let evidence = Evidence {
+        certificate: certificate_der,
+        side: peer,
+        accelerators: Accelerators::NotAttested,
+    };
+    appraise(evidence, None, policy, &Roots::makers(), now)
+}
+
+/// Appraises what a peer presents, at the Unix second `now`.
 ///
 /// The caller still has to see the peer's TLS CertificateVerify succeed (see the crate's header).
 ///
 /// # Errors
 /// The [`Refusal`] of the first check that fails, in the order of spec/network.md 3.7.
 pub fn appraise(
-    certificate_der: &[u8],
-    peer: Side,
+    evidence: Evidence<'_>,
+    collateral: Option<&Collateral>,
     policy: &Policy,
+    roots: &Roots,
     now: u64,
 ) -> Result<VerifiedPeer, Refusal> {
+    let Evidence {
+        certificate: certificate_der,
+        side: peer,
+        accelerators,
+    } = evidence;
     let certificate = Certificate::parse(certificate_der)?;
     // Step 1: no chains.
     if certificate.issuer != certificate.subject || !certificate.extensions.key_ids_agree()? {
@@ -91,12 +139,21 @@ pub fn appraise(
     let key = certificate.key.ok_or(Refusal::KeyNotEd25519)?;
     check_self_signature(&certificate, &key)?;
     // Step 9: policy.
-    let (tier, image_hash) = appraise_evidence(certificate.extensions.quote, &key, policy)?;
+    let worth = match certificate.extensions.quote {
+        None => without_evidence(policy)?,
+        Some(quote) if quote.len() == SIMULATED_QUOTE_BYTES => simulated(quote, &key, policy)?,
+        Some(quote) if tdx::looks_like_tdx(quote) => {
+            let collateral = collateral.ok_or(Refusal::CollateralMissing)?;
+            trust_domain(quote, &key, collateral, accelerators, policy, roots, now)?
+        }
+        Some(_) => return Err(Refusal::HardwareEvidence),
+    };
     Ok(VerifiedPeer {
         key,
-        tier,
-        image_hash,
-        expires_at: certificate.not_after,
+        tier: worth.tier,
+        image_hash: worth.image_hash,
+        expires_at: worth.expires_at.min(certificate.not_after),
+        tdx: worth.tdx,
     })
 }
 
@@ -131,6 +188,11 @@ impl VerifiedPeer {
     /// Last Unix second at which the evidence holds.
     pub const fn expires_at(&self) -> u64 {
         self.expires_at
+    }
+
+    /// What its TDX quote says, if it has one: for whoever shows or records it.
+    pub fn tdx(&self) -> Option<&TdxClaims> {
+        self.tdx.as_deref()
     }
 }
 
@@ -191,23 +253,23 @@ fn check_self_signature(certificate: &Certificate<'_>, key: &[u8; 32]) -> Result
         .map_err(|_| Refusal::SelfSignature)
 }
 
-/// Step 9: what the evidence is worth under the policy.
-fn appraise_evidence(
-    quote: Option<&[u8]>,
-    key: &[u8; 32],
-    policy: &Policy,
-) -> Result<(Tier, [u8; 32]), Refusal> {
-    let Some(quote) = quote else {
-        return match (policy.evidence, &policy.image_hashes) {
-            (EvidenceRule::Required { .. }, _) => Err(Refusal::EvidenceMissing),
-            // No evidence names no image, so it is on no list, not even on one that holds the zero hash.
-            (EvidenceRule::Optional { .. }, ImageRule::Listed(_)) => Err(Refusal::ImageNotListed),
-            (EvidenceRule::Optional { .. }, ImageRule::Any) => Ok((Tier::Open, [0; 32])),
-        };
-    };
-    if quote.len() != SIMULATED_QUOTE_BYTES {
-        return Err(Refusal::HardwareEvidence);
+/// Step 9 without a quote.
+fn without_evidence(policy: &Policy) -> Result<Worth, Refusal> {
+    match (policy.evidence, &policy.image_hashes) {
+        (EvidenceRule::Required { .. }, _) => Err(Refusal::EvidenceMissing),
+        // No evidence names no image, so it is on no list, not even on one that holds the zero hash.
+        (EvidenceRule::Optional { .. }, ImageRule::Listed(_)) => Err(Refusal::ImageNotListed),
+        (EvidenceRule::Optional { .. }, ImageRule::Any) => Ok(Worth {
+            tier: Tier::Open,
+            image_hash: [0; 32],
+            expires_at: u64::MAX,
+            tdx: None,
+        }),
     }
+}
+
+/// Step 9 with the original's simulated quote, which is the report data and nothing else.
+fn simulated(quote: &[u8], key: &[u8; 32], policy: &Policy) -> Result<Worth, Refusal> {
     if policy.evidence.simulated() == Simulated::Refuse {
         return Err(Refusal::SimulatedEvidence);
     }
@@ -215,9 +277,59 @@ fn appraise_evidence(
         return Err(Refusal::ReportData);
     }
     let image_hash = Measurements::ZERO.image_hash();
+    check_image(&image_hash, policy)?;
+    Ok(Worth {
+        tier: Tier::Simulated,
+        image_hash,
+        expires_at: u64::MAX,
+        tdx: None,
+    })
+}
+
+/// Step 9 with a TDX quote. Which root it leads to decides between simulated evidence and any other, and nothing else does.
+fn trust_domain(
+    quote: &[u8],
+    key: &[u8; 32],
+    collateral: &Collateral,
+    accelerators: Accelerators,
+    policy: &Policy,
+    roots: &Roots,
+    now: u64,
+) -> Result<Worth, Refusal> {
+    // (e) before (c): it costs nothing, and a quote about somebody else need not be verified.
+    if tdx::unverified_report_data(quote)? != report_data(key) {
+        return Err(Refusal::ReportData);
+    }
+    let development = match roots.development_der() {
+        Some(root) if tdx::names_root(quote, collateral, root)? => Some(root),
+        _ => None,
+    };
+    if development.is_some() && policy.evidence.simulated() == Simulated::Refuse {
+        return Err(Refusal::SimulatedEvidence);
+    }
+    let root = development.unwrap_or(roots.intel());
+    let claims = tdx::verify(quote, collateral, root, &policy.tdx, now)?;
+    let image_hash = claims.measurements.image_hash();
+    check_image(&image_hash, policy)?;
+    let tier = match (development, &policy.image_hashes, accelerators) {
+        (Some(_), _, _) => Tier::Simulated,
+        // A genuine domain in which anything at all may run: nobody vouches for what it does with a prompt.
+        (None, ImageRule::Any, _) => Tier::Open,
+        (None, ImageRule::Listed(_), Accelerators::None | Accelerators::Attested) => Tier::Confidential,
+        (None, ImageRule::Listed(_), Accelerators::NotAttested) => Tier::Attested,
+    };
+    Ok(Worth {
+        tier,
+        image_hash,
+        expires_at: claims.expires_at,
+        tdx: Some(Arc::new(claims)),
+    })
+}
+
+fn check_image(image_hash: &[u8; 32], policy: &Policy) -> Result<(), Refusal> {
     match &policy.image_hashes {
-        ImageRule::Any => Ok((Tier::Simulated, image_hash)),
-        ImageRule::Listed(hashes) if hashes.contains(&image_hash) => Ok((Tier::Simulated, image_hash)),
+        ImageRule::Any => Ok(()),
+        ImageRule::Listed(hashes) if hashes.contains(image_hash) => Ok(()),
         ImageRule::Listed(_) => Err(Refusal::ImageNotListed),
     }
 }

@@ -3,8 +3,8 @@
 //! It reads the certificates of the network (spec/network.md 3.2), checks them in the order of 3.7 and decides the
 //! [`Tier`](cocoon_types::Tier) that the evidence earns. It knows no socket, file, clock or randomness. It does not prove
 //! that the peer holds the certificate's private key: that is TLS's CertificateVerify, so `cocoon-link` appraises, lets
-//! rustls finish the handshake, and only then hands the [`VerifiedPeer`] out. Hardware quotes (TDX, SGX) are not verified
-//! by this build and are therefore always refused.
+//! rustls finish the handshake, and only then hands the [`VerifiedPeer`] out. What each check is, and why each default is
+//! what it is, stands in docs/attestation.md.
 //!
 //! Called by `cocoon-link` for every link and by whoever shows or checks a certificate offline.
 #![forbid(unsafe_code)]
@@ -24,15 +24,18 @@ mod image;
 mod oid;
 mod policy;
 mod refusal;
+mod roots;
 pub mod snp;
+pub mod tdx;
 mod time;
 mod x509;
 
-pub use appraise::{VerifiedPeer, appraise, public_key};
+pub use appraise::{Evidence, VerifiedPeer, appraise, appraise_certificate, public_key};
 pub use certificate::{MAX_CERTIFICATE_BYTES, MAX_QUOTE_BYTES};
 pub use draft::{Draft, DraftError, Extension, public_key_info};
 pub use image::{Measurements, report_data};
 pub use oid::{OID_CLAIMS, OID_QUOTE};
-pub use policy::{EvidenceRule, ImageRule, Policy, Side, Simulated};
+pub use policy::{Accelerators, EvidenceRule, ImageRule, Policy, Side, Simulated};
 pub use refusal::Refusal;
+pub use roots::{Roots, RootsError};
 pub use x509::CertificateFault;

@@ -1,3 +1,5 @@
+use crate::tdx::TdxPolicy;
+
 /// What is accepted from a peer. The default refuses everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -5,6 +7,8 @@ pub struct Policy {
     pub evidence: EvidenceRule,
     /// Which images the evidence may name.
     pub image_hashes: ImageRule,
+    /// What is accepted of an Intel platform and a trust domain on it.
+    pub tdx: TdxPolicy,
 }
 
 /// Whether a peer must present evidence.
@@ -35,10 +39,23 @@ pub enum Simulated {
 /// Which images a peer's evidence may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageRule {
-    /// Every image. A peer without evidence passes only under this rule.
+    /// Every image. A peer without evidence passes only under this rule, and hardware evidence is `open` under it: nobody
+    /// says what the image does with a prompt.
     Any,
     /// These image hashes; an empty list refuses everybody.
     Listed(Vec<[u8; 32]>),
+}
+
+/// Which accelerators a peer's work uses (DESIGN section 2). It stands in the statement, next to the GPU's own evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Accelerators {
+    /// None: everything is computed by the attested processor.
+    None,
+    /// Some, each of them attested in confidential mode with an allowed driver and firmware.
+    Attested,
+    /// Some, and at least one is not attested. What is not known counts as this.
+    #[default]
+    NotAttested,
 }
 
 /// Which side of a connection somebody is on: it decides which purpose and name a certificate must have.

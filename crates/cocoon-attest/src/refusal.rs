@@ -1,3 +1,5 @@
+use crate::tdx::TdxRefusal;
+
 /// Why a peer was refused: one variant for each check, in the order in which they are made (spec/network.md 3.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,9 +53,15 @@ pub enum Refusal {
     /// The policy demands evidence.
     #[error("the peer presented no evidence")]
     EvidenceMissing,
-    /// Anything that is not the simulated quote: no build may accept what it cannot verify.
-    #[error("hardware evidence is not verified by this build")]
+    /// Neither a simulated quote nor one of a maker whose evidence this build verifies.
+    #[error("hardware evidence of this kind is not verified by this build")]
     HardwareEvidence,
+    /// Hardware evidence came without what its maker vouches for it.
+    #[error("the peer's quote came without collateral to verify it")]
+    CollateralMissing,
+    /// The TDX quote or its collateral does not hold.
+    #[error(transparent)]
+    Tdx(#[from] TdxRefusal),
     /// Simulated evidence where the policy does not accept it by name.
     #[error("the peer's evidence is simulated, which is accepted on a test network only")]
     SimulatedEvidence,

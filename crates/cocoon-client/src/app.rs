@@ -233,6 +233,7 @@ fn link_options(config: &Config) -> Result<LinkOptions, IdentityError> {
         } else {
             ImageRule::Listed(config.proxy_images.clone())
         },
+        ..Policy::default()
     };
     let pow = PowOptions {
         max_difficulty: config.max_pow_difficulty,

@@ -25,6 +25,7 @@ fn options() -> Result<Arc<LinkOptions>, Failure> {
             simulated: Simulated::AcceptOnTestNetwork,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let now = || 1_800_000_000;
     let options = LinkOptions::new(Identity::simulated(now())?, policy, now);

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
-use cocoon_attest::{EvidenceRule, ImageRule, Policy, Side, Simulated, VerifiedPeer, appraise};
+use cocoon_attest::{EvidenceRule, ImageRule, Policy, Side, Simulated, VerifiedPeer, appraise_certificate};
 use cocoon_tl::v3::INITIAL_WINDOW;
 use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, RequestId, TierPolicy};
 
@@ -84,8 +84,9 @@ pub(crate) fn peer() -> VerifiedPeer {
                 simulated: Simulated::Refuse,
             },
             image_hashes: ImageRule::Any,
+            ..Policy::default()
         };
-        appraise(identity.certificate_der(), Side::Dialler, &policy, 0)
+        appraise_certificate(identity.certificate_der(), Side::Dialler, &policy, 0)
             .expect("invariant: our own certificate is acceptable")
     })
     .clone()

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cocoon_attest::{Side, VerifiedPeer, appraise};
+use cocoon_attest::{Side, VerifiedPeer, appraise_certificate};
 use rustls::CommonState;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -88,7 +88,7 @@ fn authenticated(
         .peer_certificates()
         .and_then(|chain| chain.first())
         .map_or(&[][..], |certificate| certificate.as_ref());
-    appraise(certificate, side, options.policy(), options.now()).map_err(StreamError::Refused)
+    appraise_certificate(certificate, side, options.policy(), options.now()).map_err(StreamError::Refused)
 }
 
 /// The dialler's part of the proof of work.

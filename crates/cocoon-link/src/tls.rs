@@ -124,7 +124,7 @@ impl Verifier {
     fn appraise(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
         // The result is dropped on purpose: nobody may hold a VerifiedPeer before CertificateVerify has been checked, so
         // `secure` appraises again when the handshake is over.
-        cocoon_attest::appraise(certificate, self.peer, &self.policy, now.as_secs())
+        cocoon_attest::appraise_certificate(certificate, self.peer, &self.policy, now.as_secs())
             .map(drop)
             .map_err(refused)
     }

@@ -23,6 +23,7 @@ fn options(simulated: Simulated) -> Arc<LinkOptions> {
     let policy = Policy {
         evidence: EvidenceRule::Optional { simulated },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let identity = Identity::simulated(now()).unwrap();
     Arc::new(LinkOptions::new(identity, policy, now).with_pow(PowOptions::NONE))
@@ -166,6 +167,7 @@ async fn a_refused_peer_gets_no_link_and_the_port_goes_on() {
             simulated: Simulated::AcceptOnTestNetwork,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let open = LinkOptions::new(Identity::without_evidence(now()).unwrap(), policy, now);
     let (dialled, (link, _inbox)) = tokio::join!(dial(&addr, &open), listener.accept());

@@ -410,6 +410,7 @@ fn clients_policy(config: &Config) -> Policy {
             simulated: simulated(config),
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     }
 }
 
@@ -424,6 +425,7 @@ fn workers_policy(config: &Config) -> Policy {
         } else {
             ImageRule::Listed(config.worker_images.clone())
         },
+        ..Policy::default()
     }
 }
 

@@ -263,6 +263,7 @@ impl FakeProxy {
                 simulated: Simulated::AcceptOnTestNetwork,
             },
             image_hashes: ImageRule::Any,
+            ..Policy::default()
         };
         let options = LinkOptions::new(identity, policy, unix_now).with_pow(PowOptions::NONE);
         let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(options)).await?;

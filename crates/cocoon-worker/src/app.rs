@@ -253,11 +253,13 @@ fn policy(config: &Config) -> Policy {
         Policy {
             evidence: EvidenceRule::Optional { simulated },
             image_hashes: ImageRule::Any,
+            ..Policy::default()
         }
     } else {
         Policy {
             evidence: EvidenceRule::Required { simulated },
             image_hashes: ImageRule::Listed(config.proxy_images.clone()),
+            ..Policy::default()
         }
     }
 }

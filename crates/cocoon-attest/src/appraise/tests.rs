@@ -22,6 +22,7 @@ fn lenient() -> Policy {
             simulated: Simulated::AcceptOnTestNetwork,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     }
 }
 
@@ -44,7 +45,7 @@ fn certificate(alter: impl FnOnce(&mut Draft)) -> Vec<u8> {
 
 fn both_sides(certificate: &[u8], policy: &Policy) -> [Result<Tier, Refusal>; 2] {
     [Side::Dialler, Side::Acceptor]
-        .map(|side| appraise(certificate, side, policy, NOW).map(|peer| peer.tier()))
+        .map(|side| appraise_certificate(certificate, side, policy, NOW).map(|peer| peer.tier()))
 }
 
 /// Puts this value into the extension with this identifier, which must be there.
@@ -87,7 +88,7 @@ type Alter = fn(&mut Draft);
 
 #[test]
 fn the_good_certificate_gives_its_facts() {
-    let peer = appraise(&certificate(|_| {}), Side::Acceptor, &lenient(), NOW).unwrap();
+    let peer = appraise_certificate(&certificate(|_| {}), Side::Acceptor, &lenient(), NOW).unwrap();
     assert_eq!(peer.key(), &key_bytes());
     assert_eq!(peer.tier(), Tier::Simulated);
     assert_eq!(peer.image_hash(), &Measurements::ZERO.image_hash());
@@ -216,7 +217,7 @@ fn refused_at_both_sides() {
                 quote[..8].copy_from_slice(&[4, 0, 2, 0, 0x81, 0, 0, 0]);
                 set(draft, oid::OID_QUOTE, quote);
             },
-            Refusal::HardwareEvidence,
+            Refusal::CollateralMissing,
         ),
         (
             "an empty quote",
@@ -351,7 +352,7 @@ fn certificates_of_openssl_are_accepted() {
     for bytes in [OPENSSL_V1, OPENSSL_V3] {
         assert_eq!(both_sides(bytes, &lenient()), [Ok(Tier::Simulated); 2]);
         assert_eq!(
-            appraise(bytes, Side::Dialler, &lenient(), NOW + 86_400),
+            appraise_certificate(bytes, Side::Dialler, &lenient(), NOW + 86_400),
             Err(Refusal::Expired {
                 not_after: 1_795_356_833 + 86_400
             })
@@ -380,7 +381,7 @@ fn every_changed_byte_is_refused() {
                 let mut changed = bytes.clone();
                 changed[position] ^= mask;
                 for side in [Side::Dialler, Side::Acceptor] {
-                    let verdict = appraise(&changed, side, &lenient(), NOW);
+                    let verdict = appraise_certificate(&changed, side, &lenient(), NOW);
                     assert!(verdict.is_err(), "byte {position} ^ {mask:02x}: {verdict:?}");
                 }
                 let _ = public_key(&changed);
@@ -401,13 +402,13 @@ proptest! {
         let odd_key = certificate(|draft| draft.public_key_info.clone_from(&info));
         for bytes in [plain, odd_key] {
             for side in [Side::Dialler, Side::Acceptor] {
-                let _ = appraise(&bytes, side, &lenient(), NOW);
+                let _ = appraise_certificate(&bytes, side, &lenient(), NOW);
             }
         }
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(appraise(&bytes, Side::Acceptor, &lenient(), NOW).is_err());
+        prop_assert!(appraise_certificate(&bytes, Side::Acceptor, &lenient(), NOW).is_err());
     }
 }

@@ -1,4 +1,4 @@
-use cocoon_attest::{EvidenceRule, ImageRule, Policy, Refusal, Side, Simulated, appraise};
+use cocoon_attest::{EvidenceRule, ImageRule, Policy, Refusal, Side, Simulated, appraise_certificate};
 use cocoon_types::Tier;
 
 use super::*;
@@ -11,9 +11,10 @@ fn verdict(identity: &Identity, now: u64) -> Result<Tier, Refusal> {
             simulated: Simulated::AcceptOnTestNetwork,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let [dialler, acceptor] = [Side::Dialler, Side::Acceptor].map(|side| {
-        let peer = appraise(identity.certificate_der(), side, &policy, now)?;
+        let peer = appraise_certificate(identity.certificate_der(), side, &policy, now)?;
         assert_eq!(peer.key(), identity.public_key());
         Ok(peer.tier())
     });

@@ -20,6 +20,7 @@ fn simulated() -> Policy {
             simulated: Simulated::AcceptOnTestNetwork,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     }
 }
 

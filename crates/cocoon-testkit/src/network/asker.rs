@@ -176,6 +176,7 @@ pub(crate) async fn dial_as(addr: SocketAddr, identity: Identity) -> anyhow::Res
             simulated: Simulated::AcceptOnTestNetwork,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let options = LinkOptions::new(identity, policy, unix_now);
     dial(&addr.to_string(), &options).await.context("no link")

@@ -6,6 +6,7 @@ fn optional(simulated: Simulated, image_hashes: ImageRule) -> Policy {
     Policy {
         evidence: EvidenceRule::Optional { simulated },
         image_hashes,
+        ..Policy::default()
     }
 }
 
@@ -29,6 +30,7 @@ fn what_each_policy_makes_of_evidence() {
     let required = |simulated, image_hashes| Policy {
         evidence: EvidenceRule::Required { simulated },
         image_hashes,
+        ..Policy::default()
     };
     let listed = |hashes: &[[u8; 32]]| ImageRule::Listed(hashes.to_vec());
     let (simulated, open) = (Ok(Tier::Simulated), Ok(Tier::Open));
@@ -90,6 +92,6 @@ fn what_each_policy_makes_of_evidence() {
 fn without_evidence_there_is_no_image() {
     let certificate = certificate(|draft| remove(draft, oid::OID_QUOTE));
     let policy = optional(Simulated::Refuse, ImageRule::Any);
-    let peer = appraise(&certificate, Side::Dialler, &policy, NOW).unwrap();
+    let peer = appraise_certificate(&certificate, Side::Dialler, &policy, NOW).unwrap();
     assert_eq!((peer.tier(), peer.image_hash()), (Tier::Open, &[0; 32]));
 }

@@ -88,6 +88,7 @@ impl FakeProxy {
                 simulated: Simulated::AcceptOnTestNetwork,
             },
             image_hashes: ImageRule::Any,
+            ..Policy::default()
         };
         let options = LinkOptions::new(identity.clone(), policy, unix_now).with_pow(PowOptions::NONE);
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Arc::new(options))

@@ -96,6 +96,7 @@ async fn without_evidence_where_the_policy_allows_it() {
             simulated: Simulated::Refuse,
         },
         image_hashes: ImageRule::Any,
+        ..Policy::default()
     };
     let acceptor = options(Identity::simulated(NOW).unwrap(), optional);
     let dialler = options(Identity::without_evidence(NOW).unwrap(), simulated());

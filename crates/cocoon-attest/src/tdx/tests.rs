@@ -1,0 +1,5 @@
+use super::*;
+
+mod form;
+mod genuine;
+mod mutation;
