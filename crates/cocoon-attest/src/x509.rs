@@ -8,10 +8,12 @@
 mod crl;
 mod fault;
 mod key;
+mod pem;
 
 pub(crate) use crl::Crl;
 pub use fault::CertificateFault;
 pub(crate) use key::{Key, Scheme};
+pub(crate) use pem::certificates as pem_certificates;
 
 use crate::der::{self, Element, NotDer, Reader};
 use crate::{oid, time};

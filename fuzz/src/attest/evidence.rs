@@ -3,6 +3,7 @@
 //! Each target starts from real evidence and lets the input stand in for one part of it. Beside "no panic": what differs
 //! from the real part is never accepted.
 
+use cocoon_attest::gpu::{self, GpuEvidence, GpuMode, GpuPolicy, GpuVerdict, NVIDIA_DEVICE_ROOT};
 use cocoon_attest::snp::{
     AMD_ROOTS, SnpChain, SnpFirmware, SnpMeasurements, SnpPlatformRules, SnpPolicy, SnpProductRule, verify,
 };
@@ -37,6 +38,90 @@ pub fn snp_report(data: &[u8]) {
         input == real,
         "only what AMD signed is accepted"
     );
+}
+
+const GPU_REPORT: &[u8] =
+    include_bytes!("../../../crates/cocoon-attest/tests/evidence/gpu/hopper-report.bin");
+const GPU_CHAIN: &[u8] = include_bytes!("../../../crates/cocoon-attest/tests/evidence/gpu/hopper-chain.pem");
+
+/// The first byte says what the rest is: changes to the report (two bytes of place, one of value, each), a report, the
+/// certificate of the key, a revocation list, or a file in NVIDIA's form.
+pub fn gpu_evidence(data: &[u8]) {
+    let Some((&part, input)) = data.split_first() else {
+        return;
+    };
+    let mut real = real_gpu();
+    let good = real.clone();
+    match part % 5 {
+        0 => {
+            for change in input.chunks_exact(3) {
+                let at = usize::from(u16::from_le_bytes([change[0], change[1]]));
+                if let Some(byte) = real.report.get_mut(at) {
+                    *byte = change[2];
+                }
+            }
+        }
+        1 => real.report = input.to_vec(),
+        2 => real.chain[0] = input.to_vec(),
+        3 => real.revocation_lists = vec![input.to_vec()],
+        _ => {
+            for evidence in gpu::parse_json(input).unwrap_or_default() {
+                judge(&evidence, &good);
+            }
+            return;
+        }
+    }
+    judge(&real, &good);
+}
+
+fn judge(evidence: &GpuEvidence, good: &GpuEvidence) {
+    let nonce = gpu::nonce_in(&good.report).expect("a real report");
+    let verified = gpu::verify(evidence, &nonce, NVIDIA_DEVICE_ROOT, &GpuPolicy::default(), NOW);
+    assert_eq!(
+        verified.is_ok(),
+        evidence == good,
+        "only what NVIDIA signed is accepted"
+    );
+    if let Ok(claims) = verified {
+        assert_ne!(
+            claims.verdict,
+            GpuVerdict::Attested,
+            "the default policy counts no GPU"
+        );
+    }
+}
+
+fn real_gpu() -> GpuEvidence {
+    let text = std::str::from_utf8(GPU_CHAIN).expect("PEM is text");
+    let (mut json, mut chain) = (String::new(), Vec::new());
+    base64(text.as_bytes(), &mut json);
+    let file = format!(r#"[{{"evidence": "", "certificate": "{json}"}}]"#);
+    for entry in gpu::parse_json(file.as_bytes()).expect("NVIDIA's form") {
+        chain = entry.chain;
+    }
+    GpuEvidence {
+        report: GPU_REPORT.to_vec(),
+        chain,
+        revocation_lists: Vec::new(),
+        mode: GpuMode::Unknown,
+    }
+}
+
+fn base64(bytes: &[u8], out: &mut String) {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for group in bytes.chunks(3) {
+        let mut word = [0; 4];
+        word[1..=group.len()].copy_from_slice(group);
+        let bits = u32::from_be_bytes(word);
+        for at in 0..4 {
+            let letter = usize::try_from(bits >> (18 - 6 * at) & 63).expect("six bits");
+            out.push(if at <= group.len() {
+                char::from(LETTERS[letter])
+            } else {
+                '='
+            });
+        }
+    }
 }
 
 /// Lax enough for the machine of the sample.

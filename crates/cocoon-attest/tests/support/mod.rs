@@ -8,5 +8,6 @@
 #![allow(unreachable_pub, reason = "shared by several test programs")]
 
 pub mod der;
+pub mod gpu;
 pub mod snp;
 pub mod x509;
