@@ -2,6 +2,7 @@
 // Run by the tests; the labelled steps are recorded.
 import assert from 'node:assert/strict';
 import { beginCell } from '@ton/core';
+import { found } from './attacks-found.js';
 import * as c from './cocoon.js';
 import { balanced, done, paid, refused } from './scenario.js';
 import { CLIENT_OWNER, NODE, PROXY_OWNER, ROOT_OWNER, STRANGER, WORKER_OWNER, World } from './world.js';
@@ -316,4 +317,6 @@ export const attacks = {
         balanced(w, both);
         return [w];
     },
+
+    ...found,
 };

@@ -94,6 +94,8 @@ export function body(op, queryId, more = () => {}) {
     more(b);
     return b.endCell();
 }
+/// What an owner types in any wallet.
+export const text = (letters) => beginCell().storeUint(0, 32).storeBuffer(Buffer.from(letters)).endCell();
 export const ask = (op, queryId, excesses) => body(op, queryId, (b) => b.storeAddress(excesses));
 export const askCoins = (op, queryId, coins, excesses) => body(op, queryId, (b) => b.storeCoins(coins).storeAddress(excesses));
 export const askNumber = (op, queryId, value, bits, excesses) => body(op, queryId, (b) => b.storeUint(value, bits).storeAddress(excesses));

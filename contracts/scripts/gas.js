@@ -32,7 +32,9 @@ async function measure() {
         if (steps.some((s) => s.exit !== null && s.exit !== 0)) throw new Error(name);
     };
     const signed = (op, tokens, to, more) => w.signed(op, tokens, to, more);
-    for (const [name, init, value] of [['deploy root', c.rootInit(w.p, ROOT_OWNER), TON], ['deploy proxy', w.proxyInit, TON / 10n], ['deploy client', w.clientInit(CLIENT_OWNER), TON / 50n], ['deploy worker', w.workerInit(WORKER_OWNER), TON / 50n]]) {
+    const rootInit = c.rootInit(w.p, ROOT_OWNER);
+    const root = c.address(rootInit);
+    for (const [name, init, value] of [['deploy root', rootInit, TON], ['deploy proxy', w.proxyInit, TON / 10n], ['deploy client', w.clientInit(CLIENT_OWNER), TON / 50n], ['deploy worker', w.workerInit(WORKER_OWNER), TON / 50n]]) {
         const [step] = await w.net.deploy(init, value, NODE);
         rows.push([name, `${step.gas}`, (Number(step.fees + forwardFee({ init })) / 1e9).toFixed(4)]);
     }
@@ -62,9 +64,9 @@ async function measure() {
     await run('reopen, refused', me, w.client, v + 5n * TON, c.askCoins(OP.reopen, 15, 5n * TON, me));
     w.net.now += 86401;
     await run('proxy close complete', NODE, w.proxy, v, c.signedClose(OP.closeComplete, 16, w.proxy, NODE, w.proxyKey.secretKey));
-    await run('root: add a hash', ROOT_OWNER, w.root, v, c.body(0xe34b1c60, 17, (b) => b.storeUint(5n, 256)));
-    await run('root: register proxy', ROOT_OWNER, w.root, v, c.body(0x927c7cb5, 18, (b) => b.storeSlice(c.entry('10.0.0.1:9001').beginParse())));
-    await run('root: change params', ROOT_OWNER, w.root, v, c.body(0x022fa189, 19, (b) => b.storeCoins(20n).storeCoins(19n).storeUint(8000, 32).storeUint(60, 32).storeCoins(1n).storeCoins(2n)));
+    await run('root: add a hash', ROOT_OWNER, root, v, c.body(0xe34b1c60, 17, (b) => b.storeUint(5n, 256)));
+    await run('root: register proxy', ROOT_OWNER, root, v, c.body(0x927c7cb5, 18, (b) => b.storeSlice(c.entry('10.0.0.1:9001').beginParse())));
+    await run('root: change params', ROOT_OWNER, root, v, c.body(0x022fa189, 19, (b) => b.storeCoins(20n).storeCoins(19n).storeUint(8000, 32).storeUint(60, 32).storeCoins(1n).storeCoins(2n)));
     return rows;
 }
 

@@ -54,7 +54,7 @@ export class Net {
     }
 
     account(address) {
-        return loadShardAccount(Cell.fromBase64(this.shardAccount(address)).beginParse()).account;
+        return parsed(this.shardAccount(address));
     }
 
     balance(address) {
@@ -145,6 +145,17 @@ export class Net {
         if (!output.success || output.vm_exit_code !== 0) throw new Error(`${name}: ${JSON.stringify(output)}`);
         return parseTuple(Cell.fromBase64(output.stack)).map((item) => item.value ?? item.cell);
     }
+}
+
+/// Hashing cells is most of the time that tests take: what was read is kept. Nobody writes into it.
+const seen = new Map();
+
+function parsed(boc) {
+    if (!seen.has(boc)) {
+        if (seen.size > 1000) seen.clear();
+        seen.set(boc, loadShardAccount(Cell.fromBase64(boc).beginParse()).account);
+    }
+    return seen.get(boc);
 }
 
 function summary(tx, to, cell) {

@@ -34,7 +34,9 @@ export function balanced(w, owners = [CLIENT_OWNER]) {
         secured += client.secured;
     }
     assert.equal(proxy.prepaid, secured);
-    const claims = proxy.prepaid + proxy.payable + proxy.balance + proxy.stake - proxy.advance;
+    // What was advanced left with the stake when the contract closed.
+    const stake = proxy.state === 2 ? 0n : proxy.stake - proxy.advance;
+    const claims = proxy.prepaid + proxy.payable + proxy.balance + stake;
     assert.ok(w.balance(w.proxy) >= claims, `the pool is ${claims - w.balance(w.proxy)} short`);
     assert.equal(w.net.total(), w.net.injected, 'coins appeared or were lost');
 }
@@ -64,7 +66,9 @@ async function deployAndSettle(w, step) {
     balanced(w);
     assert.equal(w.readProxy().payable, 123456789n * 20n);
     const payout = done(await step('worker payout', () => w.payout(123456789n)));
-    assert.equal(paid(payout, WORKER_OWNER), 2_345_678_991n);
+    // 123 456 789 tokens at 19. Section 13 of the specification says 2 345 679 591 for its own run, 600 more than the fee allows: a slip there,
+    // since all its balances and data hashes agree with these. No vector depends on that figure.
+    assert.equal(paid(payout, WORKER_OWNER), 19n * 123_456_789n);
     balanced(w);
     const client = w.readClient();
     assert.equal(client.balance, 12_530_864_220n);

@@ -10,26 +10,25 @@ export const STRANGER = c.person(0x99);
 export const NODE = c.person(0x77);
 
 export class World {
-    static async create(params = {}) {
-        return new World(await Net.create(), { ...c.VECTOR_PARAMS, ...params });
+    static async create(params = {}, proxyOwner = PROXY_OWNER) {
+        return new World(await Net.create(), { ...c.VECTOR_PARAMS, ...params }, proxyOwner);
     }
 
-    constructor(net, p) {
-        this.net = net;
-        this.p = p;
+    constructor(net, p, proxyOwner) {
+        Object.assign(this, { net, p, proxyOwner });
         this.proxyKey = c.key(1);
         this.query = 0;
         const pub = this.proxyKey.publicKey;
         this.rootInit = c.rootInit(p, ROOT_OWNER, { codes: c.STANDINS });
         this.root = c.address(this.rootInit);
-        this.proxyInit = c.proxyInit(p, this.root, PROXY_OWNER, pub);
+        this.proxyInit = c.proxyInit(p, this.root, proxyOwner, pub);
         this.proxy = c.address(this.proxyInit);
         this.client = this.clientOf(CLIENT_OWNER);
         this.worker = this.workerOf(WORKER_OWNER);
     }
 
     fork() {
-        const copy = new World(this.net.fork(), this.p);
+        const copy = new World(this.net.fork(), this.p, this.proxyOwner);
         copy.query = this.query;
         return copy;
     }
@@ -82,7 +81,7 @@ export class World {
     claim({ owner = CLIENT_OWNER, ...more } = {}) { return this.ask(c.OP.claim, this.clientOf(owner), more); }
     workerClaim({ owner = WORKER_OWNER, ...more } = {}) { return this.ask(c.OP.workerClaim, this.workerOf(owner), more); }
     payoutRequest(more = {}) { return this.ask(c.OP.payoutRequest, this.proxy, { from: NODE, value: c.TON / 5n, ...more }); }
-    ownerClose(more = {}) { return this.ask(c.OP.ownerClose, this.proxy, { from: PROXY_OWNER, ...more }); }
+    ownerClose(more = {}) { return this.ask(c.OP.ownerClose, this.proxy, { from: this.proxyOwner, ...more }); }
     signedClose(op, { from = NODE, value = c.TON } = {}) {
         return this.send(from, this.proxy, value, c.signedClose(op, this.next(), this.proxy, from, this.proxyKey.secretKey));
     }

@@ -40,6 +40,20 @@ const FORWARD: MsgForwardPrices = MsgForwardPrices {
     first_frac: 21_845,
     next_frac: 21_845,
 };
+/// Of what comes from the masterchain or goes there, 25 times as dear: people's addresses may be there, contracts' are not.
+const MASTERCHAIN_GAS: GasLimitsPrices = GasLimitsPrices {
+    gas_price: 655_360_000,
+    special_gas_limit: 70_000_000,
+    block_gas_limit: 2_500_000,
+    flat_gas_price: 1_000_000,
+    ..GAS
+};
+const MASTERCHAIN_FORWARD: MsgForwardPrices = MsgForwardPrices {
+    lump_price: 10_000_000,
+    bit_price: 655_360_000,
+    cell_price: 65_536_000_000,
+    ..FORWARD
+};
 const STORAGE: StoragePrices = StoragePrices {
     utime_since: 0,
     bit_price_ps: 1,
@@ -59,10 +73,10 @@ pub(crate) fn parsed() -> Result<ParsedConfig, Error> {
     params.set_global_id(GLOBAL_ID)?;
     params.set_workchains(&workchains()?)?;
     params.set_storage_prices(&[STORAGE])?;
-    for masterchain in [false, true] {
-        params.set_gas_prices(masterchain, &GAS)?;
-        params.set_msg_forward_prices(masterchain, &FORWARD)?;
-    }
+    params.set_gas_prices(false, &GAS)?;
+    params.set_gas_prices(true, &MASTERCHAIN_GAS)?;
+    params.set_msg_forward_prices(false, &FORWARD)?;
+    params.set_msg_forward_prices(true, &MASTERCHAIN_FORWARD)?;
     params.set_fundamental_addresses(&[CONFIG_ACCOUNT])?;
     let config = BlockchainConfig {
         address: CONFIG_ACCOUNT,

@@ -83,7 +83,10 @@ fn what_is_not_a_wallet_is_named_and_never_quoted() {
         );
         assert!(shown.contains("wallet.toml"), "{index}: {shown}");
         let parts = words.split(' ').chain(other.split(' ')).chain(["notaword"]);
-        let longer = parts.filter(|word| word.len() > 6);
+        // These are words of wallets and of our messages.
+        let longer = parts.filter(|word| {
+            word.len() > 6 && !["address", "already", "another", "protect", "version"].contains(word)
+        });
         for word in longer {
             assert!(!shown.contains(word), "{index}: {shown}");
         }
