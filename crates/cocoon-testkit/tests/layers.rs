@@ -36,6 +36,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cocoon-openai", Layer::Pure),
     ("cocoon-proxy", Layer::Role),
     ("cocoon-store", Layer::Transport),
+    ("cocoon-tee", Layer::Transport),
     ("cocoon-testkit", Layer::Test),
     ("cocoon-tl", Layer::Pure),
     ("cocoon-types", Layer::Pure),

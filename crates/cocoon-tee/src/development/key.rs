@@ -1,0 +1,41 @@
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use super::DevelopmentError;
+
+/// A key on P-256 that signs certificates (through rcgen) and, as two numbers of 32 bytes, texts and quotes.
+pub(super) struct Key {
+    pub(super) certificates: rcgen::KeyPair,
+    raw: EcdsaKeyPair,
+}
+
+// === impl Key ===
+
+impl Key {
+    pub(super) fn generate() -> Result<Self, DevelopmentError> {
+        let certificates = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let raw = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, certificates.serialized_der())
+            .map_err(|_| DevelopmentError::Crypto)?;
+        Ok(Self { certificates, raw })
+    }
+
+    /// The public point without its first byte, which says that it is not compressed.
+    pub(super) fn point(&self) -> [u8; 64] {
+        let point = self.raw.public_key().as_ref();
+        point
+            .get(1..)
+            .and_then(|xy| xy.try_into().ok())
+            .unwrap_or([0; 64])
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], DevelopmentError> {
+        let signature = self
+            .raw
+            .sign(&SystemRandom::new(), message)
+            .map_err(|_| DevelopmentError::Crypto)?;
+        signature
+            .as_ref()
+            .try_into()
+            .map_err(|_| DevelopmentError::Crypto)
+    }
+}
