@@ -119,7 +119,7 @@ fn alter(collateral: &Collateral, field: usize, change: &Change) -> Option<Colla
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn a_changed_quote_never_verifies_as_another(which in 0..QUOTES.len(), change in change()) {
