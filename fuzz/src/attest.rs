@@ -25,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("attest_signed", signed),
     ("attest_snp_report", evidence::snp_report),
     ("attest_tdx_quote", tdx_quote),
+    ("attest_event_log", evidence::event_log),
     ("attest_gpu_evidence", evidence::gpu_evidence),
 ];
 

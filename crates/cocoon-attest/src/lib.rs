@@ -20,6 +20,7 @@ mod appraise;
 mod certificate;
 mod der;
 mod draft;
+pub mod event_log;
 pub mod gpu;
 mod image;
 mod oid;

@@ -5,8 +5,8 @@ mod support;
 
 use cocoon_attest::CertificateFault as Fault;
 use cocoon_attest::snp::{
-    AMD_ROOTS, SnpFirmware, SnpGuestRules, SnpKeyKind, SnpLink, SnpMeasurements, SnpPlatformRules, SnpPolicy,
-    SnpProduct, SnpRefusal as Refusal, SnpTcb, SnpTcbKind, SnpTcbPart, verify,
+    AMD_ROOTS, SnpCpu, SnpFirmware, SnpGuestRules, SnpKeyKind, SnpLink, SnpMeasurements, SnpPlatformRules,
+    SnpPolicy, SnpProduct, SnpRefusal as Refusal, SnpTcb, SnpTcbKind, SnpTcbPart, verify,
 };
 use support::der::{IA5_STRING, number, tlv};
 use support::snp::{self as snp, SnpDraft, SnpKeys, offset};
@@ -347,6 +347,22 @@ const MACHINE: &[Case] = &[
     (
         |draft, _| _ = draft.put(offset::LAUNCH_TCB + 7, &[0x53]),
         tcb(SnpTcbKind::Launch, SnpTcbPart::Microcode, 0x53, 0x54),
+    ),
+    // A kind of Genoa that nobody listed; Bergamo, whose microcode counts on its own.
+    (
+        |draft, _| _ = draft.put(offset::CPUID, &[0x19, 0x12, 0]),
+        Refusal::ProcessorNotListed(Some(SnpCpu {
+            family: 0x19,
+            model: 0x12,
+            stepping: 0,
+        })),
+    ),
+    (
+        |draft, policy| {
+            policy.products[0].microcode[3].least = 0x56;
+            draft.put(offset::CPUID, &[0x19, 0xa0, 2]);
+        },
+        tcb(SnpTcbKind::Reported, SnpTcbPart::Microcode, 0x55, 0x56),
     ),
     (
         |draft, _| _ = draft.put(offset::COMMITTED_TCB + 7, &[0x54]),

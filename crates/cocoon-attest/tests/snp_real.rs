@@ -41,6 +41,7 @@ fn of_2023() -> SnpPolicy {
                 snp: 8,
                 microcode: 0x73,
             },
+            microcode: Vec::new(),
         }],
         require_revocation_list: false,
         minimum_firmware: SnpFirmware {
@@ -111,12 +112,16 @@ fn the_default_policy_refuses_it() {
         Err(SnpRefusal::Product(SnpProduct::Milan))
     );
     assert_eq!(
-        without(|policy| policy.products = vec![SnpProductRule::MILAN]),
+        without(|policy| policy.products = vec![SnpProductRule::milan()]),
+        Err(SnpRefusal::ProcessorNotListed(None))
+    );
+    assert_eq!(
+        without(|policy| policy.products[0].minimum.microcode = 0xdb),
         Err(SnpRefusal::Tcb {
             kind: SnpTcbKind::Reported,
-            part: SnpTcbPart::Bootloader,
-            got: 3,
-            least: 4
+            part: SnpTcbPart::Microcode,
+            got: 0x73,
+            least: 0xdb
         })
     );
     assert!(matches!(

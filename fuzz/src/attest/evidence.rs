@@ -3,6 +3,7 @@
 //! Each target starts from real evidence and lets the input stand in for one part of it. Beside "no panic": what differs
 //! from the real part is never accepted.
 
+use cocoon_attest::event_log::{EventLog, MAX_EVENTS, Register, Registers};
 use cocoon_attest::gpu::{self, GpuEvidence, GpuMode, GpuPolicy, GpuVerdict, NVIDIA_DEVICE_ROOT};
 use cocoon_attest::snp::{
     AMD_ROOTS, SnpChain, SnpFirmware, SnpMeasurements, SnpPlatformRules, SnpPolicy, SnpProductRule, verify,
@@ -38,6 +39,30 @@ pub fn snp_report(data: &[u8]) {
         input == real,
         "only what AMD signed is accepted"
     );
+}
+
+/// Any bytes as an event log. What it leads to, it explains; what it does not lead to, it does not.
+pub fn event_log(data: &[u8]) {
+    const ALL: &[Register] = &[Register::Rtmr0, Register::Rtmr1, Register::Rtmr2, Register::Rtmr3];
+    let Ok(log) = EventLog::parse(data) else {
+        return;
+    };
+    assert!(log.events().len() <= MAX_EVENTS);
+    let registers = log.replay();
+    let components = log.explain(&registers, ALL).expect("its own registers");
+    assert_eq!(
+        components.len(),
+        log.events().len(),
+        "every event is in a register"
+    );
+    for component in components {
+        assert!(component.name.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+    }
+    let Registers(mut values) = registers;
+    for value in &mut values {
+        value[0] ^= 1;
+    }
+    assert!(log.explain(&Registers(values), ALL).is_err());
 }
 
 const GPU_REPORT: &[u8] =
@@ -126,8 +151,8 @@ fn base64(bytes: &[u8], out: &mut String) {
 
 /// Lax enough for the machine of the sample.
 fn policy() -> SnpPolicy {
-    let mut milan = SnpProductRule::MILAN;
-    milan.minimum = Default::default();
+    let mut milan = SnpProductRule::milan();
+    milan.microcode.clear();
     SnpPolicy {
         products: vec![milan],
         require_revocation_list: false,

@@ -1,4 +1,4 @@
-use super::product::SnpProduct;
+use super::product::{SnpCpu, SnpProduct};
 use super::report::SnpFirmware;
 use super::tcb::SnpTcb;
 
@@ -14,8 +14,8 @@ pub struct SnpPolicy {
     ///
     /// Default: Genoa and Turin. Milan is left out: a published attack (arXiv 2605.12990, May 2026) reads the secret
     /// behind a Milan chip's key by software, after which its owner can sign any report, whatever the TCB version in it.
-    /// The minima are our reading of AMD's bulletins up to AMD-SB-3019 (microcode that checks its own signature rightly);
-    /// whoever runs a network keeps them up to date.
+    /// The minima are the microcode of AMD-SB-3019, the first that checks patches' signatures rightly; see
+    /// [`SnpProductRule`]. Whoever runs a network raises them with AMD's bulletins.
     pub products: Vec<SnpProductRule>,
     /// Whether a revocation list signed by AMD's root must be there. Default: yes.
     pub require_revocation_list: bool,
@@ -49,12 +49,27 @@ pub struct SnpPolicy {
 }
 
 /// One allowed product line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The defaults ask for nothing of boot loader, TEE and SNP parts: AMD's bulletins name firmware by its version, which is
+/// [`SnpPolicy::minimum_firmware`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnpProductRule {
     /// The line.
     pub product: SnpProduct,
     /// What each of the four TCB versions must reach, part by part.
     pub minimum: SnpTcb,
+    /// What the microcode must reach on each kind of processor; kinds that are not listed, and reports that do not say
+    /// their kind, are refused. Empty: only `minimum` counts.
+    pub microcode: Vec<SnpMicrocode>,
+}
+
+/// Lowest microcode of one kind of processor: levels of two kinds cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnpMicrocode {
+    /// The kind.
+    pub cpu: SnpCpu,
+    /// Last byte of the patch level.
+    pub least: u8,
 }
 
 /// Which launch measurements are allowed.
@@ -124,7 +139,7 @@ pub struct SnpPlatform(pub u64);
 impl Default for SnpPolicy {
     fn default() -> Self {
         Self {
-            products: vec![SnpProductRule::GENOA, SnpProductRule::TURIN],
+            products: vec![SnpProductRule::genoa(), SnpProductRule::turin()],
             require_revocation_list: true,
             allow_vlek: false,
             allow_provisional_firmware: false,
@@ -148,40 +163,42 @@ impl Default for SnpPolicy {
 
 // === impl SnpProductRule ===
 
+/// The patch levels are those from which on Linux trusts a processor to check signatures itself (AMD-SB-3019).
 impl SnpProductRule {
-    /// Milan with the microcode of AMD-SB-3019. Not in the default policy.
-    pub const MILAN: Self = Self {
-        product: SnpProduct::Milan,
-        minimum: SnpTcb {
-            fmc: 0,
-            bootloader: 4,
-            tee: 0,
-            snp: 0x18,
-            microcode: 0xdb,
-        },
-    };
-    /// Genoa with the microcode of AMD-SB-3019.
-    pub const GENOA: Self = Self {
-        product: SnpProduct::Genoa,
-        minimum: SnpTcb {
-            fmc: 0,
-            bootloader: 9,
-            tee: 0,
-            snp: 0x17,
-            microcode: 0x54,
-        },
-    };
-    /// Turin with the microcode of AMD-SB-3019.
-    pub const TURIN: Self = Self {
-        product: SnpProduct::Turin,
-        minimum: SnpTcb {
-            fmc: 0,
-            bootloader: 1,
-            tee: 1,
-            snp: 1,
-            microcode: 0x47,
-        },
-    };
+    /// Milan and Milan-X. Not in the default policy.
+    pub fn milan() -> Self {
+        let kinds = [(0x01, 0, 0x7b), (0x01, 1, 0xdb), (0x01, 2, 0x44)];
+        Self::with_microcode(SnpProduct::Milan, 0x19, &kinds)
+    }
+
+    /// Genoa and Genoa-X, then Bergamo and Siena.
+    pub fn genoa() -> Self {
+        let kinds = [(0x11, 1, 0x54), (0x11, 2, 0x4f), (0xa0, 1, 0x17), (0xa0, 2, 0x19)];
+        Self::with_microcode(SnpProduct::Genoa, 0x19, &kinds)
+    }
+
+    /// Turin and Turin Dense.
+    pub fn turin() -> Self {
+        let kinds = [(0x02, 1, 0x47), (0x11, 0, 0x47)];
+        Self::with_microcode(SnpProduct::Turin, 0x1a, &kinds)
+    }
+
+    /// Model, stepping and microcode.
+    fn with_microcode(product: SnpProduct, family: u8, kinds: &[(u8, u8, u8)]) -> Self {
+        let microcode = |&(model, stepping, least): &(u8, u8, u8)| SnpMicrocode {
+            cpu: SnpCpu {
+                family,
+                model,
+                stepping,
+            },
+            least,
+        };
+        Self {
+            product,
+            minimum: SnpTcb::default(),
+            microcode: kinds.iter().map(microcode).collect(),
+        }
+    }
 }
 
 // === impl SnpGuestRules ===

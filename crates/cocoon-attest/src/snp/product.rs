@@ -9,6 +9,17 @@ pub enum SnpProduct {
     Turin,
 }
 
+/// A kind of processor, as CPUID names it, with the extended parts added in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SnpCpu {
+    /// 0x19 is Zen 3 and 4, 0x1a is Zen 5.
+    pub family: u8,
+    /// Within the family.
+    pub model: u8,
+    /// Revision of the model.
+    pub stepping: u8,
+}
+
 // === impl SnpProduct ===
 
 impl SnpProduct {
@@ -39,12 +50,12 @@ impl SnpProduct {
         }
     }
 
-    /// Whether a processor with this CPUID family and model (extended parts added in) is of this line.
-    pub(super) const fn has_cpuid(self, family: u8, model: u8) -> bool {
+    /// Whether this processor is of this line.
+    pub(super) const fn has_cpu(self, cpu: SnpCpu) -> bool {
         match self {
-            Self::Milan => matches!((family, model), (0x19, 0x00..=0x0f)),
-            Self::Genoa => matches!((family, model), (0x19, 0x10..=0x1f | 0xa0..=0xaf)),
-            Self::Turin => matches!((family, model), (0x1a, 0x00..=0x11)),
+            Self::Milan => matches!((cpu.family, cpu.model), (0x19, 0x00..=0x0f)),
+            Self::Genoa => matches!((cpu.family, cpu.model), (0x19, 0x10..=0x1f | 0xa0..=0xaf)),
+            Self::Turin => matches!((cpu.family, cpu.model), (0x1a, 0x00..=0x11)),
         }
     }
 }

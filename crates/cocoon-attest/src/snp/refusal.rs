@@ -102,6 +102,9 @@ pub enum SnpRefusal {
     /// Step 9.
     #[error("product line {0:?} is not allowed")]
     Product(super::product::SnpProduct),
+    /// Step 9: no microcode is listed for this kind of processor, or the report (version 2) does not say which it is.
+    #[error("no minimum is known for this kind of processor: {0:?}")]
+    ProcessorNotListed(Option<super::product::SnpCpu>),
     /// Step 9: a provider's key, not a chip's.
     #[error("a loaded key (VLEK) is not allowed")]
     LoadedKey,

@@ -1,4 +1,5 @@
 use super::policy::{SnpGuestPolicy, SnpPlatform};
+use super::product::SnpCpu;
 use super::refusal::SnpRefusal;
 
 /// Size of an attestation report (SEV-SNP ABI 56860, table "ATTESTATION_REPORT").
@@ -13,7 +14,7 @@ const SCALAR_BYTES: usize = 72;
 /// SIGNATURE_ALGO: ECDSA P-384 with SHA-384, the only one there is.
 const ECDSA_P384_SHA384: u32 = 1;
 
-/// First report version that says which processor it comes from (CPUID_FAM_ID, CPUID_MOD_ID).
+/// First report version that says which processor it comes from (CPUID_FAM_ID, CPUID_MOD_ID, CPUID_STEP).
 const FIRST_WITH_CPUID: u32 = 3;
 
 /// VMPL of a report that the host asked for, not the guest.
@@ -55,8 +56,8 @@ pub(super) struct Report<'a> {
     pub(super) host_data: &'a [u8; 32],
     pub(super) id_key_digest: &'a [u8; 48],
     pub(super) author_key_digest: &'a [u8; 48],
-    /// Family and model, when the version has them.
-    pub(super) cpuid: Option<(u8, u8)>,
+    /// When the version has it.
+    pub(super) cpu: Option<SnpCpu>,
     pub(super) chip_id: &'a [u8; 64],
     pub(super) current_tcb: [u8; 8],
     pub(super) reported_tcb: [u8; 8],
@@ -95,7 +96,12 @@ impl<'a> Report<'a> {
             return Err(SnpRefusal::AskedByHost);
         }
         let (key_kind, has_author_key) = key_info(number(0x048)?)?;
-        let [family, model] = *field(bytes, 0x188).ok_or(size)?;
+        let [family, model, stepping] = *field(bytes, 0x188).ok_or(size)?;
+        let cpu = SnpCpu {
+            family,
+            model,
+            stepping,
+        };
         let signature = bytes.get(SIGNED_BYTES..).ok_or(size)?;
         Ok(Self {
             guest_svn: number(0x004)?,
@@ -111,7 +117,7 @@ impl<'a> Report<'a> {
             host_data: field(bytes, 0x0c0).ok_or(size)?,
             id_key_digest: field(bytes, 0x0e0).ok_or(size)?,
             author_key_digest: field(bytes, 0x110).ok_or(size)?,
-            cpuid: (version >= FIRST_WITH_CPUID).then_some((family, model)),
+            cpu: (version >= FIRST_WITH_CPUID).then_some(cpu),
             chip_id: field(bytes, 0x1a0).ok_or(size)?,
             current_tcb: *field(bytes, 0x038).ok_or(size)?,
             reported_tcb: *field(bytes, 0x180).ok_or(size)?,

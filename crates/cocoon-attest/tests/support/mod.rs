@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "shared by several test programs")]
 
 pub mod der;
+pub mod event_log;
 pub mod gpu;
 pub mod snp;
 pub mod x509;

@@ -1,11 +1,11 @@
 //! Steps 9 to 13: the policy, in the order of its fields.
 
-use super::{SnpGuestRules, SnpMeasurements, SnpPlatformRules, SnpPolicy};
+use super::{SnpGuestRules, SnpMeasurements, SnpPlatformRules, SnpPolicy, SnpProductRule};
 use crate::snp::SnpTcbs;
-use crate::snp::product::SnpProduct;
+use crate::snp::product::{SnpCpu, SnpProduct};
 use crate::snp::refusal::SnpRefusal;
 use crate::snp::report::{Report, SnpKeyKind};
-use crate::snp::tcb::SnpTcbKind;
+use crate::snp::tcb::{SnpTcb, SnpTcbKind};
 
 impl SnpPolicy {
     pub(in crate::snp) fn check(
@@ -31,14 +31,15 @@ impl SnpPolicy {
         if report.key_kind == SnpKeyKind::Vlek && !self.allow_vlek {
             return Err(SnpRefusal::LoadedKey);
         }
+        let minimum = rule.minimum_for(report.cpu)?;
         for (kind, tcb) in [
             (SnpTcbKind::Reported, tcbs.reported),
             (SnpTcbKind::Committed, tcbs.committed),
             (SnpTcbKind::Current, tcbs.current),
             (SnpTcbKind::Launch, tcbs.launch),
         ] {
-            if let Some(part) = tcb.first_below(&rule.minimum) {
-                let (got, least) = (tcb.part(part), rule.minimum.part(part));
+            if let Some(part) = tcb.first_below(&minimum) {
+                let (got, least) = (tcb.part(part), minimum.part(part));
                 return Err(SnpRefusal::Tcb {
                     kind,
                     part,
@@ -99,6 +100,19 @@ impl SnpPolicy {
             return Err(SnpRefusal::ReportData);
         }
         Ok(())
+    }
+}
+
+impl SnpProductRule {
+    /// The minimum with the microcode of this kind of processor in it.
+    fn minimum_for(&self, cpu: Option<SnpCpu>) -> Result<SnpTcb, SnpRefusal> {
+        let mut minimum = self.minimum;
+        if !self.microcode.is_empty() {
+            let kind = self.microcode.iter().find(|kind| Some(kind.cpu) == cpu);
+            let kind = kind.ok_or(SnpRefusal::ProcessorNotListed(cpu))?;
+            minimum.microcode = minimum.microcode.max(kind.least);
+        }
+        Ok(minimum)
     }
 }
 
