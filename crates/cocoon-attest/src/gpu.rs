@@ -42,6 +42,7 @@ pub use report::{GpuFeature, MAX_GPU_REPORT_BYTES};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use crate::policy::Accelerators;
 use report::Report;
 
 /// NVIDIA's root of device identities, as certificate in DER. A public key that NVIDIA publishes; source in NOTICE.
@@ -128,6 +129,21 @@ pub fn nonce(statement_key: &[u8; 32], block_id: &[u8]) -> [u8; 32] {
         *to = *from;
     }
     out
+}
+
+/// What the GPUs of one machine earn together: attested when every one is, and no two are the same one. Whether these are
+/// all that the machine uses, the measured image answers for; without any, that is [`Accelerators::NotAttested`] too,
+/// because a machine that uses none says so itself.
+pub fn accelerators(claims: &[GpuClaims]) -> Accelerators {
+    let is_new = |(place, one): (usize, &GpuClaims)| {
+        let mut before = claims.iter().take(place);
+        one.verdict == GpuVerdict::Attested && before.all(|other| other.device != one.device)
+    };
+    if !claims.is_empty() && claims.len() <= MAX_GPUS && claims.iter().enumerate().all(is_new) {
+        Accelerators::Attested
+    } else {
+        Accelerators::NotAttested
+    }
 }
 
 /// The nonce in a report, for showing evidence whose statement is not at hand. It says nothing until it is compared.

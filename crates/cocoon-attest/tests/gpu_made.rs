@@ -2,11 +2,11 @@
 
 mod support;
 
-use cocoon_attest::CertificateFault as Fault;
 use cocoon_attest::gpu::{
     GpuFeature, GpuLink, GpuMode, GpuPolicy, GpuRefusal as Refusal, GpuRevocation, GpuShortfall as Shortfall,
-    GpuVerdict, NVIDIA_DEVICE_ROOT, verify,
+    GpuVerdict, NVIDIA_DEVICE_ROOT, accelerators, verify,
 };
+use cocoon_attest::{Accelerators, CertificateFault as Fault};
 use support::gpu::{self as gpu, GpuDraft, GpuKeys};
 use support::x509::{BASIC_CONSTRAINTS, Signer};
 
@@ -306,6 +306,28 @@ fn what_is_good_is_attested() {
     assert_eq!(claims.verdict, GpuVerdict::Attested);
     assert_eq!(claims.revocation, GpuRevocation::NotJudged);
     assert_eq!(claims.expires_at, gpu::VALIDITY.end);
+}
+
+#[test]
+fn gpus_of_one_machine_count_together() {
+    let (one, other) = (GpuKeys::generate(), GpuKeys::generate());
+    let claims = |keys: &GpuKeys, mode: GpuMode| {
+        let mut draft = GpuDraft::good(keys);
+        draft.mode = mode;
+        let made = draft.make(keys);
+        verify(&made.evidence, &gpu::NONCE, &made.root, &gpu::policy(), gpu::NOW).expect("genuine")
+    };
+    let good = [&one, &other].map(|keys| claims(keys, GpuMode::Confidential));
+    assert_eq!(accelerators(&good), Accelerators::Attested);
+    assert_eq!(accelerators(&[]), Accelerators::NotAttested);
+    let twice = [good[0].clone(), good[0].clone()];
+    assert_eq!(
+        accelerators(&twice),
+        Accelerators::NotAttested,
+        "one GPU shown twice"
+    );
+    let mixed = [good[0].clone(), claims(&other, GpuMode::Off)];
+    assert_eq!(accelerators(&mixed), Accelerators::NotAttested);
 }
 
 #[test]

@@ -146,11 +146,11 @@ fn it_is_refused_at_another_time_or_for_another_nonce_or_root() {
 fn no_byte_can_be_changed() {
     let good = evidence();
     let policy = GpuPolicy::default();
-    // The blocks are 64 times the same form; seven is prime to their size, so every field of it is met.
+    // The blocks are 64 times the same form; thirteen is prime to their size of 55, so every field of it is met.
     let blocks = 64..3500;
     let steps = (0..blocks.start)
-        .chain(blocks.clone().step_by(7))
-        .chain(blocks.end..good.report.len());
+        .chain(blocks.clone().step_by(13))
+        .chain((blocks.end..good.report.len()).step_by(2));
     for at in steps {
         let mut bad = good.clone();
         bad.report[at] ^= 1 << (at % 8);
@@ -159,7 +159,7 @@ fn no_byte_can_be_changed() {
         assert!(verified(&bad, &policy, NOW).is_err(), "report cut at {at}");
     }
     for place in 0..good.chain.len() {
-        for at in (0..good.chain[place].len()).step_by(5) {
+        for at in (0..good.chain[place].len()).step_by(7) {
             let mut bad = good.clone();
             bad.chain[place][at] ^= 1 << (at % 8);
             assert!(

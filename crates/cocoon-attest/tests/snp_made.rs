@@ -490,8 +490,43 @@ fn bit(draft: &mut SnpDraft, at: usize, bit: usize) {
     draft.report[at + bit / 8] ^= 1 << (bit % 8);
 }
 
+/// Each case of the tables must end in its refusal.
+fn refuses(tables: &[&[Case]]) {
+    let keys = SnpKeys::new();
+    for (number, (change, refusal)) in tables.iter().copied().flatten().enumerate() {
+        let (mut draft, mut policy) = (SnpDraft::good(&keys), policy());
+        change(&mut draft, &mut policy);
+        let made = draft.make(&keys);
+        assert_eq!(
+            verify(&made.report, &made.chain, &[&made.root], &policy, snp::NOW),
+            Err(*refusal),
+            "case {number}"
+        );
+    }
+}
+
 #[test]
-fn every_way_to_be_bad_has_its_refusal() {
+fn bad_reports_have_their_refusals() {
+    refuses(&[FORM, CONSISTENCY]);
+}
+
+#[test]
+fn bad_chains_have_their_refusals() {
+    refuses(&[CHAIN, CERTIFIED]);
+}
+
+#[test]
+fn bad_revocation_lists_have_their_refusals() {
+    refuses(&[REVOCATION]);
+}
+
+#[test]
+fn what_the_policy_forbids_has_its_refusal() {
+    refuses(&[MACHINE, SETTINGS]);
+}
+
+#[test]
+fn what_is_good_is_accepted() {
     let keys = SnpKeys::new();
     let made = SnpDraft::good(&keys).make(&keys);
     let mut strict = policy();
@@ -509,23 +544,12 @@ fn every_way_to_be_bad_has_its_refusal() {
         verify(&made.report, &made.chain, &AMD_ROOTS, &strict, snp::NOW),
         Err(Refusal::UnknownRoot)
     );
-    let tables = [FORM, CHAIN, REVOCATION, CERTIFIED, CONSISTENCY, MACHINE, SETTINGS];
-    for (number, (change, refusal)) in tables.into_iter().flatten().enumerate() {
-        let (mut draft, mut policy) = (SnpDraft::good(&keys), policy());
-        change(&mut draft, &mut policy);
-        let made = draft.make(&keys);
-        assert_eq!(
-            verify(&made.report, &made.chain, &[&made.root], &policy, snp::NOW),
-            Err(*refusal),
-            "case {number}"
-        );
-    }
-    loaded_keys(&keys);
-    lists_of_both(&keys);
 }
 
 /// A provider's key has no chip in it and is accepted only by name.
-fn loaded_keys(keys: &SnpKeys) {
+#[test]
+fn loaded_keys_are_accepted_only_by_name() {
+    let keys = &SnpKeys::new();
     let mut draft = SnpDraft::good(keys);
     draft.put(offset::KEY_INFO, &[0b100]);
     draft.intermediate.subject = "SEV-VLEK-Genoa".into();
@@ -542,7 +566,9 @@ fn loaded_keys(keys: &SnpKeys) {
 }
 
 /// The intermediate's list counts too, but does not stand in for the root's.
-fn lists_of_both(keys: &SnpKeys) {
+#[test]
+fn both_authorities_may_have_lists() {
+    let keys = &SnpKeys::new();
     let draft = SnpDraft::good(keys);
     let mut of_intermediate = ListDraft::new("SEV-Genoa", snp::LIST_VALIDITY);
     let made = draft.make(keys);

@@ -31,14 +31,12 @@ pub fn snp_report(data: &[u8]) {
         0 => report = input,
         1 => (chain.leaf, real) = (input.to_vec(), VCEK),
         2 => (chain.intermediate, real) = (input.to_vec(), ASK),
-        _ => (chain.revocation_lists, real) = (vec![input.to_vec()], &[]),
+        _ => chain.revocation_lists = vec![input.to_vec()],
     }
     let verified = verify(report, &chain, &AMD_ROOTS, &policy(), NOW);
-    assert_eq!(
-        verified.is_ok(),
-        input == real,
-        "only what AMD signed is accepted"
-    );
+    // No list of AMD's is at hand, so nothing that stands in for one is accepted.
+    let is_real = part % 4 != 3 && input == real;
+    assert_eq!(verified.is_ok(), is_real, "only what AMD signed is accepted");
 }
 
 /// Any bytes as an event log. What it leads to, it explains; what it does not lead to, it does not.

@@ -1,5 +1,8 @@
 //! Drafts of certificates and revocation lists.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
@@ -20,7 +23,8 @@ pub const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 
 /// A key of an authority or a device.
 pub enum Signer {
-    Rsa(Box<RsaKeyPair>),
+    /// Remembers what it has signed: most drafts of a test have most of their certificates in common.
+    Rsa(Box<RsaKeyPair>, Mutex<HashMap<Vec<u8>, Vec<u8>>>),
     /// For certificates.
     Ecdsa(EcdsaKeyPair),
     /// For evidence: signs r and s as 96 bytes.
@@ -58,7 +62,8 @@ pub struct ListDraft {
 impl Signer {
     /// From PKCS#8. Making a key of 4096 bits takes seconds, so those of a made-up AMD are kept.
     pub fn rsa(pkcs8: &[u8]) -> Self {
-        Self::Rsa(Box::new(RsaKeyPair::from_pkcs8(pkcs8).expect("a key")))
+        let key = RsaKeyPair::from_pkcs8(pkcs8).expect("a key");
+        Self::Rsa(Box::new(key), Mutex::default())
     }
 
     pub fn ecdsa() -> Self {
@@ -72,11 +77,15 @@ impl Signer {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self {
-            Self::Rsa(key) => {
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PSS_SHA384, &random, message, &mut signature)
-                    .expect("signs");
-                signature
+            Self::Rsa(key, signed) => {
+                let mut signed = signed.lock().expect("no test panics here");
+                let make = || {
+                    let mut signature = vec![0; key.public_modulus_len()];
+                    key.sign(&RSA_PSS_SHA384, &random, message, &mut signature)
+                        .expect("signs");
+                    signature
+                };
+                signed.entry(message.to_vec()).or_insert_with(make).clone()
             }
             Self::Ecdsa(key) | Self::Device(key) => {
                 key.sign(&random, message).expect("signs").as_ref().to_vec()
@@ -87,7 +96,7 @@ impl Signer {
     /// SubjectPublicKeyInfo.
     pub fn public(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(key) => key.public_key().as_der().expect("encodes").as_ref().to_vec(),
+            Self::Rsa(key, _) => key.public_key().as_der().expect("encodes").as_ref().to_vec(),
             Self::Ecdsa(key) | Self::Device(key) => {
                 key.public_key().as_der().expect("encodes").as_ref().to_vec()
             }
@@ -96,7 +105,7 @@ impl Signer {
 
     fn algorithm(&self) -> Vec<u8> {
         hex::decode(match self {
-            Self::Rsa(_) => PSS,
+            Self::Rsa(..) => PSS,
             Self::Ecdsa(_) | Self::Device(_) => ECDSA,
         })
         .expect("hex")
