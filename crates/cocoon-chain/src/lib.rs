@@ -7,6 +7,7 @@
 //!   of several processes.
 //! * [`WalletSender`], [`Follower`] and [`Registry`] are what nodes do with any chain: send, watch an account, know the
 //!   network's configuration.
+//! * [`ProxyContract`] is what every role derives from the registry before it has to do with a proxy's money.
 //! * [`wallet_file`] keeps a wallet's words on disk.
 //!
 //! Nodes know nothing of which chain it is. What messages mean is
@@ -23,6 +24,7 @@ pub mod fuzzing;
 mod http;
 mod http_chain;
 mod ledger;
+mod proxy_contract;
 mod purse;
 mod registry;
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub use ledger::{
     Block, Faults, GetMethodError, GetMethodOutput, Ledger, LedgerChain, LedgerError, LedgerOptions,
     StackItem, StoreError, SubmitError,
 };
+pub use proxy_contract::{ProxyContract, TermsError, ToldError};
 pub use purse::{Purse, PurseError, PurseKeys, PurseKeysError, PurseOptions};
 pub use registry::{Registry, RegistryError, RegistryOptions};
 pub use wallet_sender::{SendError, Sent, WalletSender, WalletSenderOptions};

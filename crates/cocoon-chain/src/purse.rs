@@ -128,7 +128,7 @@ impl Purse {
     /// [`PurseError`] names the key that is to blame.
     pub async fn open(options: &PurseOptions) -> Result<Self, PurseError> {
         let chain: Arc<dyn Chain> = Arc::new(HttpChain::new(&options.chain)?);
-        let file = WalletFile::open_or_create(&options.wallet_file)?;
+        let file = WalletFile::open_in_background(&options.wallet_file).await?;
         let purse = Self::new(chain, file.into_wallet(), options.root, options.is_test).await?;
         tracing::info!(address = %purse.address().non_bounceable(), "this node's wallet");
         Ok(purse)

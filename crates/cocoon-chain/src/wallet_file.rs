@@ -204,6 +204,22 @@ impl WalletFile {
         Ok(file)
     }
 
+    /// As [`open_or_create`](Self::open_or_create), off the threads that serve: stretching the words into a key is a tenth
+    /// of a second of work.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_in_background(path: &Path) -> Result<Self, WalletFileError> {
+        let owned = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Self::open_or_create(&owned)).await;
+        opened.unwrap_or_else(|ended| {
+            Err(WalletFileError::Access {
+                path: path.to_owned(),
+                source: io::Error::other(ended),
+            })
+        })
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -18,7 +18,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::forward::Order;
 
 pub(crate) use keep::{KeepError, keep};
-pub(crate) use open::{OpenError, Secret};
+pub(crate) use open::Secret;
 
 /// An account at one proxy contract.
 #[derive(Debug)]
@@ -58,7 +58,9 @@ struct State {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Untrue {
     #[error("the signed payment is none of this account: {0}")]
-    Payment(&'static str),
+    Payment(#[from] signed::NotAccepted),
+    #[error("the refund charges more than was used")]
+    Greedy,
     #[error(transparent)]
     Lie(#[from] Lie),
     #[error("a count is negative")]
@@ -133,17 +135,13 @@ impl Account {
         let SignedPayment::Payment(payment) = payment else {
             return Ok(None);
         };
-        let signed = Signed::from_boc(&payment.data).map_err(|_| Untrue::Payment("it does not parse"))?;
-        signed
-            .verify(&self.proxy_key, signed::Kind::Charge, &self.contract)
-            .map_err(|rejected| {
-                Untrue::Payment(match rejected {
-                    signed::Rejected::Kind => "it is of another kind",
-                    signed::Rejected::Contract => "it is for another contract",
-                    signed::Rejected::Signature => "its signature is wrong",
-                })
-            })?;
-        Ok(Some(signed))
+        let accepted = Signed::accept(
+            &payment.data,
+            &self.proxy_key,
+            signed::Kind::Charge,
+            &self.contract,
+        );
+        Ok(Some(accepted?))
     }
 
     /// A request goes out.
@@ -270,18 +268,15 @@ impl Account {
     /// # Errors
     /// [`Untrue`]: the link must end.
     pub(crate) fn granted(&self, refund: &[u8]) -> Result<(), Untrue> {
-        let signed = Signed::from_boc(refund).map_err(|_| Untrue::Payment("it does not parse"))?;
         let mut state = self.lock();
         let kind = match state.generation {
             0 => signed::Kind::GrantRefund,
             generation => signed::Kind::GrantRefundOf { generation },
         };
-        signed
-            .verify(&self.proxy_key, kind, &self.contract)
-            .map_err(|_| Untrue::Payment("it is no refund for this account"))?;
+        let signed = Signed::accept(refund, &self.proxy_key, kind, &self.contract)?;
         // It settles what was used, and no more than the proxy has told of.
         if signed.tokens > state.view.levels().memory {
-            return Err(Untrue::Payment("it charges more than was used"));
+            return Err(Untrue::Greedy);
         }
         state.refund = Some(signed);
         drop(state);

@@ -75,6 +75,17 @@ pub enum SignedError {
     Cell(#[source] CellError),
 }
 
+/// Bytes that are not the signed message which the place demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAccepted {
+    /// They are no signed message at all.
+    #[error(transparent)]
+    Malformed(#[from] SignedError),
+    /// They are another one.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+}
+
 // === impl Signed ===
 
 impl Signed {
@@ -98,6 +109,17 @@ impl Signed {
         };
         signed.signature = key.sign(&hash(&signed.payload()));
         signed
+    }
+
+    /// What a peer handed over, once it is known to be just this kind of message for this contract, signed by this key
+    /// (spec/ton.md 4.1).
+    ///
+    /// # Errors
+    /// [`NotAccepted`]
+    pub fn accept(boc: &[u8], key: &[u8; 32], kind: Kind, contract: &Address) -> Result<Self, NotAccepted> {
+        let signed = Self::from_boc(boc)?;
+        signed.verify(key, kind, contract)?;
+        Ok(signed)
     }
 
     /// Checks that this key signed just this kind of message for this contract.

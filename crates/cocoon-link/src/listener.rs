@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_attest::Side;
+use cocoon_types::error_line;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -156,19 +157,7 @@ impl FailureLog {
         }
         self.count = self.count.saturating_add(1);
         if self.count <= LOGGED_PER_SECOND {
-            tracing::info!(reason = chain(error), "a connection did not become a link");
+            tracing::info!(reason = error_line(error), "a connection did not become a link");
         }
     }
-}
-
-/// An error and its sources on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -132,7 +132,7 @@ impl App {
         let Some(money) = &config.money else {
             return Self::start_with(config, Arc::new(Unpaid)).await;
         };
-        let payments = payments(money, &config)?;
+        let payments = payments(money, &config).await?;
         let opening = Bookkeeper::open(payments, config.is_test, unix_now);
         let (bookkeeper, books) = Box::pin(opening).await?;
         let mut app = Self::start_with(config, Arc::new(books)).await?;
@@ -357,9 +357,11 @@ async fn serve_admin(
 
 /// What the accounts need. The key that signs payments is derived from the wallet's, so that it lives as long as the
 /// proxy's contract does and is restored with the 24 words.
-fn payments(money: &MoneyConfig, config: &Config) -> Result<Payments, StartError> {
+async fn payments(money: &MoneyConfig, config: &Config) -> Result<Payments, StartError> {
     let chain: Arc<dyn Chain> = Arc::new(HttpChain::new(&money.purse.chain)?);
-    let wallet = WalletFile::open_or_create(&money.purse.wallet_file)?.into_wallet();
+    let wallet = WalletFile::open_in_background(&money.purse.wallet_file)
+        .await?
+        .into_wallet();
     Ok(Payments {
         chain,
         root: money.purse.root,

@@ -6,6 +6,7 @@
 
 mod address;
 mod endpoint;
+mod error_line;
 mod fault;
 mod id;
 mod model;
@@ -17,6 +18,7 @@ mod usage;
 
 pub use address::{Address, AddressError};
 pub use endpoint::Endpoint;
+pub use error_line::error_line;
 pub use fault::{Fault, Refusal};
 pub use id::RequestId;
 pub use model::{ModelName, ModelNameError};

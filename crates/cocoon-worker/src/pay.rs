@@ -6,13 +6,16 @@ mod keep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cocoon_accounting::{Levels, Lie, Prices, Terms, ToldLevels, WorkerPolicy, WorkerView, adjusted};
-use cocoon_chain::Purse;
-use cocoon_contracts::{Deployment, Signed, StateInit, signed};
+use cocoon_accounting::{Levels, Lie, ToldLevels, WorkerPolicy, WorkerView, adjusted};
+use cocoon_chain::{ProxyContract, Purse, ToldError};
+use cocoon_contracts::{Signed, StateInit, signed};
 use cocoon_tl::{TlString, proxy};
 use cocoon_types::{Address, Coefficient, Nanoton, Usage};
 
 pub(crate) use keep::keep;
+
+/// Characters of the longest form of an address: `-1:` or `0:` and 64 digits.
+const MAX_ADDRESS: usize = 67;
 
 /// Where the worker is paid from, and to whom.
 #[derive(Clone, Debug)]
@@ -51,16 +54,10 @@ struct State {
 /// The proxy's account data do not add up; no work is done for it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PayError {
-    #[error("the proxy names no address of an owner")]
-    Owner,
-    #[error("the proxy's contract is not the one that its owner and key give ({0})")]
-    ProxyContract(Address),
-    #[error("the proxy takes another contract for ours, which is {0}")]
-    WorkerContract(Address),
-    #[error("the registry's parameters cannot be worked with: {0}")]
-    Params(String),
+    #[error(transparent)]
+    Told(#[from] ToldError),
     #[error("the signed payment is none of this account: {0}")]
-    Payment(&'static str),
+    Payment(#[from] signed::NotAccepted),
     #[error(transparent)]
     Lie(#[from] Lie),
     #[error("a count is negative")]
@@ -95,41 +92,24 @@ impl Pay {
         told: &proxy::Params,
         worker_contract: &TlString,
     ) -> Result<Self, PayError> {
-        let config = till.purse.registry();
-        let params = &config.params;
-        let deployment = Deployment::new(till.purse.root(), params.clone())
-            .map_err(|error| PayError::Params(error.to_string()))?;
-        let owner = address(&told.proxy_owner_address).ok_or(PayError::Owner)?;
-        let proxy_contract = deployment.proxy(&owner, &told.proxy_public_key).address();
-        if address(&told.proxy_sc_address) != Some(proxy_contract) {
-            return Err(PayError::ProxyContract(proxy_contract));
-        }
-        let init = deployment.worker(&till.owner, &proxy_contract, &told.proxy_public_key);
-        let contract = init.address();
-        if address(worker_contract) != Some(contract) {
-            return Err(PayError::WorkerContract(contract));
-        }
-        let prices = Prices::new(
-            params.price_per_token,
-            params.worker_fee_per_token,
-            params.multipliers,
-        )
-        .map_err(|error| PayError::Params(error.to_string()))?;
-        let terms = Terms {
-            contract: proxy_contract,
-            params_version: params.params_version,
-            prices,
-            proxy_delay: params.proxy_delay_before_close,
-            client_delay: params.client_delay_before_close,
-        };
+        let purse = &till.purse;
+        let proxy = ProxyContract::told(
+            purse.root(),
+            purse.registry().params.clone(),
+            &told.proxy_owner_address.lossy(MAX_ADDRESS),
+            told.proxy_public_key,
+            &told.proxy_sc_address.lossy(MAX_ADDRESS),
+        )?;
+        let init = proxy.worker(&till.owner);
+        let contract = proxy.confirm(&init, &worker_contract.lossy(MAX_ADDRESS))?;
         Ok(Self {
-            proxy_contract,
-            proxy_key: told.proxy_public_key,
+            proxy_contract: proxy.address(),
+            proxy_key: proxy.key,
             init,
             contract,
             policy: till.policy,
             state: Mutex::new(State {
-                view: WorkerView::new(terms),
+                view: WorkerView::new(proxy.terms),
                 payment: None,
                 running: 0,
                 wish: false,
@@ -196,17 +176,13 @@ impl Pay {
         let proxy::SignedPayment::Payment(payment) = payment else {
             return Ok(None);
         };
-        let signed = Signed::from_boc(&payment.data).map_err(|_| PayError::Payment("it does not parse"))?;
-        signed
-            .verify(&self.proxy_key, signed::Kind::Payout, &self.contract)
-            .map_err(|rejected| {
-                PayError::Payment(match rejected {
-                    signed::Rejected::Kind => "it is of another kind",
-                    signed::Rejected::Contract => "it is for another contract",
-                    signed::Rejected::Signature => "its signature is wrong",
-                })
-            })?;
-        Ok(Some(signed))
+        let accepted = Signed::accept(
+            &payment.data,
+            &self.proxy_key,
+            signed::Kind::Payout,
+            &self.contract,
+        );
+        Ok(Some(accepted?))
     }
 
     /// A request begins.
@@ -258,8 +234,4 @@ impl Drop for Working {
         let mut state = self.0.lock();
         state.running = state.running.saturating_sub(1);
     }
-}
-
-fn address(text: &TlString) -> Option<Address> {
-    text.as_str()?.parse().ok()
 }

@@ -152,8 +152,8 @@ impl ClientView {
         self.most = self.most.map(|most| most.saturating_add(worst));
     }
 
-    /// A request ended with a receipt over so many adjusted tokens, where `worst` were feared. One that ends without a
-    /// receipt is not told here: it may still be charged.
+    /// A request ended with a receipt over so many adjusted tokens (none if it was refused before any answer), where
+    /// `worst` were feared. One that ends without a word is not told here: it may still be charged.
     pub fn receipted(&mut self, worst: u64, tokens: u64) {
         let saved = worst.saturating_sub(tokens);
         self.most = self.most.map(|most| most.saturating_sub(saved));

@@ -6,17 +6,17 @@ use tycho_types::boc::Boc;
 use super::TARGETS;
 use crate::ledger::tests::kit::{Relay, TON, internal, test_ledger};
 
-/// Inputs that were once worth keeping are run again, through the same functions as the fuzzer's.
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
 #[test]
-fn the_corpus_is_replayed() {
-    for (name, target) in TARGETS {
-        let mut seeds = 0;
-        for seed in fs::read_dir(corpus(name)).unwrap() {
-            target(&fs::read(seed.unwrap().path()).unwrap());
-            seeds += 1;
-        }
-        assert!(seeds > 0, "{name} has no seeds");
-    }
+fn every_target_has_a_program_and_a_corpus() {
+    replay::nothing_is_missing("chain_", TARGETS);
+}
+
+#[test]
+fn no_input_does_harm() {
+    replay::no_input_does_harm(TARGETS, 9);
 }
 
 fn corpus(name: &str) -> std::path::PathBuf {

@@ -8,7 +8,7 @@ use cocoon_contracts::{
     client::{self, Action, Message},
     wallet::{Outgoing, mode},
 };
-use cocoon_types::{Address, Nanoton};
+use cocoon_types::{Address, Nanoton, error_line};
 use cocoon_web::clock::unix_now;
 use tokio::time::{sleep, timeout};
 
@@ -52,7 +52,7 @@ pub(crate) async fn keep(account: Arc<Account>, purse: Arc<Purse>) {
             Ok(true) => SOON,
             Ok(false) => CALM,
             Err(error) => {
-                let trouble = chain(&error);
+                let trouble = error_line(&error);
                 let mut state = account.lock();
                 // The same trouble every few seconds is said once.
                 if state.trouble.as_ref() != Some(&trouble) {
@@ -241,15 +241,4 @@ fn outgoing(to: Address, body: cocoon_contracts::Cell, value: Nanoton) -> Outgoi
 /// Names a message so that its transaction can be found; nothing depends on it.
 fn random() -> u64 {
     fastrand::u64(..)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -1,7 +1,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use cocoon_link::{AnswerEvent, AnswerReceiver, BodySender, Exchange};
-use cocoon_types::{Coefficient, Fault, Refusal, Tier};
+use cocoon_types::{Coefficient, Fault, Refusal, Tier, Usage};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Order, presentable, timed_out};
@@ -86,10 +86,11 @@ impl Answer {
         let head = loop {
             tokio::select! {
                 biased;
-                head = self.receiver.head() => break head?,
+                head = self.receiver.head() => break head,
                 () = sent(&mut self.upload) => {}
             }
         };
+        let head = head.inspect_err(|refusal| self.refused(refusal))?;
         if !(200..600).contains(&head.status) {
             return Err(Refusal::new(
                 Fault::ProtocolViolation,
@@ -115,6 +116,15 @@ impl Answer {
         self.coefficient = head.coefficient;
         self.content_type = head.content_type;
         Ok(())
+    }
+
+    /// A request that the proxy refused before any answer costs nothing; of a lost link nobody knows.
+    fn refused(&mut self, refusal: &Refusal) {
+        if refusal.fault != Fault::ProxyLost
+            && let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take())
+        {
+            account.receipted(&feared, &Usage::default(), self.coefficient);
+        }
     }
 
     /// What pays for it.

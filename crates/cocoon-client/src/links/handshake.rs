@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use cocoon_accounting::ClientPolicy;
-use cocoon_chain::Purse;
+use cocoon_chain::{Purse, ToldError};
 use cocoon_link::{Link, QueryError};
 use cocoon_tl::{TlError, TlFunction, TlObject as _, TlString, client, proxy, shared::ProtoVersions, v3};
 
-use crate::account::{Account, KeepError, OpenError, Untrue};
+use crate::account::{Account, KeepError, Untrue};
 
 /// `connectToProxy` (spec/network.md 6.11).
 const CONNECT: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ pub(crate) enum HandshakeError {
     #[error("the proxy wants payments, which this build does not make")]
     WantsPayment,
     #[error("the proxy's account data do not add up")]
-    Account(#[from] OpenError),
+    Account(#[from] ToldError),
     #[error("the account cannot be announced")]
     Announce(#[from] KeepError),
     #[error("the account is ready on the chain, and the proxy is asked again once it has seen it")]

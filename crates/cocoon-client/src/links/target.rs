@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
 use cocoon_tl::{TlObject as _, client, peek_id, proxy};
-use cocoon_types::Fault;
+use cocoon_types::{Fault, error_line};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -113,10 +113,10 @@ impl Keeper {
         let identity = self.options.identity();
         identity
             .renew_if_due(self.options.now())
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| error_line(&error))?;
         let (link, inbox) = dial(&self.target.addr, &self.options)
             .await
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| error_line(&error))?;
         let payer = self.money.as_ref().map(|money| handshake::Payer {
             purse: &money.purse,
             policy: money.policy,
@@ -130,7 +130,7 @@ impl Keeper {
                     handshake::HandshakeError::NotSeen => *waits + 1,
                     _ => 0,
                 };
-                let reason = chain(&error);
+                let reason = error_line(&error);
                 link.close(&reason);
                 return Err(reason);
             }
@@ -271,16 +271,4 @@ fn hear(live: &Live, message: Bytes) -> Result<(), String> {
     account
         .pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
         .map_err(|untrue| untrue.to_string())
-}
-
-/// An error and its sources in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -242,9 +242,9 @@ impl Bookkeeper {
             .await
             .map_err(BooksError::Deploy)?;
         let now = self.now();
-        if self.accounts.terms().map(|terms| terms.contract) != Some(network.terms.contract) {
+        if self.accounts.terms().map(|terms| terms.contract) != Some(network.own.address()) {
             // After a start no request is open, so only a defect or too many old contracts can be in the way.
-            match self.accounts.open(network.terms, now) {
+            match self.accounts.open(network.own.terms, now) {
                 Ok(record) => self.apply(record)?,
                 Err(refused) => {
                     tracing::error!(%refused, "the new terms cannot be taken over");
@@ -309,14 +309,14 @@ impl Bookkeeper {
         if config.version == current.version {
             return Ok(());
         }
-        let network = match Network::new(self.root, &config, current.owner, current.key) {
+        let network = match Network::new(self.root, &config, current.own.owner, current.own.key) {
             Ok(network) => Arc::new(network),
             Err(error) => {
                 tracing::error!(%error, "the registry's parameters cannot be used");
                 return Ok(());
             }
         };
-        if network.terms.contract != current.terms.contract {
+        if network.own.address() != current.own.address() {
             let now = self.now();
             // Deploying takes the wallet and some seconds; it is done by the next start of the accounts.
             tracing::warn!("the network has new terms: start the proxy again to take them over");
@@ -411,7 +411,7 @@ impl Bookkeeper {
 
     fn network_of(&self, contract: &Address) -> Option<Arc<Network>> {
         let current = Arc::clone(&self.network.borrow());
-        if current.terms.contract == *contract {
+        if current.own.address() == *contract {
             return Some(current);
         }
         self.old.get(contract).cloned()

@@ -182,17 +182,17 @@ impl Books {
 
     /// The proxy's contract.
     pub fn contract(&self) -> Address {
-        self.network.borrow().terms.contract
+        self.network.borrow().own.address()
     }
 
     /// Who owns the proxy's contract.
     pub fn owner(&self) -> Address {
-        self.network.borrow().owner
+        self.network.borrow().own.owner
     }
 
     /// The key that signs payments.
     pub fn public_key(&self) -> [u8; 32] {
-        self.network.borrow().key
+        self.network.borrow().own.key
     }
 
     /// Version of the registry that is in use.

@@ -27,7 +27,7 @@ pub(super) fn hear(
     transaction: &Transaction,
     now: u64,
 ) -> Heard {
-    let contract = network.terms.contract;
+    let contract = network.own.address();
     let tx = Tx {
         lt: transaction.id.lt,
         hash: transaction.id.hash,

@@ -2,10 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use cocoon_accounting::{ContractState, Policy, Prices, Status, Terms};
-use cocoon_chain::{Account, At, Chain, ChainError, WalletSender, WalletSenderOptions};
+use cocoon_accounting::{ContractState, Policy, Status};
+use cocoon_chain::{
+    Account, At, Chain, ChainError, ProxyContract, TermsError, WalletSender, WalletSenderOptions,
+};
 use cocoon_contracts::{
-    CellError, Deployment, RootConfig, SigningKey, code, hash, proxy,
+    CellError, RootConfig, SigningKey, code, hash, proxy,
     wallet::{Outgoing, Wallet, mode},
 };
 use cocoon_types::{Address, Nanoton};
@@ -57,8 +59,8 @@ pub enum PaymentsError {
     #[error("the data of a contract cannot be read")]
     Cell(#[from] CellError),
     /// The registry has no code, or prices that no contract could work with.
-    #[error("the registry's parameters cannot be used: {0}")]
-    Parameters(String),
+    #[error(transparent)]
+    Terms(#[from] TermsError),
     /// The journal cannot be used.
     #[error("the accounts' journal cannot be used")]
     Journal(#[from] cocoon_store::OpenError),
@@ -79,13 +81,10 @@ pub enum PaymentsError {
     Command(#[from] cocoon_accounting::CommandRefused),
 }
 
-/// The addresses of one set of terms.
+/// Our contract under one set of terms.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
-    pub(super) deployment: Deployment,
-    pub(super) terms: Terms,
-    pub(super) owner: Address,
-    pub(super) key: [u8; 32],
+    pub(super) own: ProxyContract,
     /// Version of the registry, for clients that ask for one.
     pub(super) version: u32,
 }
@@ -98,43 +97,9 @@ impl Network {
         owner: Address,
         key: [u8; 32],
     ) -> Result<Self, PaymentsError> {
-        let params = config.params.clone();
-        Self::with(root, params, config.version, owner, key)
-    }
-
-    fn with(
-        root: Address,
-        params: cocoon_contracts::Params,
-        version: u32,
-        owner: Address,
-        key: [u8; 32],
-    ) -> Result<Self, PaymentsError> {
-        let prices = Prices::new(
-            params.price_per_token,
-            params.worker_fee_per_token,
-            params.multipliers,
-        );
-        let prices = prices.map_err(|error| PaymentsError::Parameters(error.to_string()))?;
-        let (params_version, proxy_delay, client_delay) = (
-            params.params_version,
-            params.proxy_delay_before_close,
-            params.client_delay_before_close,
-        );
-        let deployment = Deployment::new(root, params);
-        let deployment = deployment.map_err(|error| PaymentsError::Parameters(error.to_string()))?;
-        let contract = deployment.proxy(&owner, &key).address();
         Ok(Self {
-            deployment,
-            terms: Terms {
-                contract,
-                params_version,
-                prices,
-                proxy_delay,
-                client_delay,
-            },
-            owner,
-            key,
-            version,
+            own: ProxyContract::new(root, config.params.clone(), owner, key)?,
+            version: config.version,
         })
     }
 
@@ -151,39 +116,36 @@ impl Network {
         let storage = proxy::Storage::parse(&data)?;
         let mut params = storage.params;
         params.codes.proxy = Some(code);
-        let network = Self::with(storage.root, params, 0, storage.owner, key)?;
+        let own = ProxyContract::new(storage.root, params, storage.owner, key)?;
         // The initial data makes the address, and nothing of it changes.
-        Ok((network.terms.contract == contract).then_some(network))
+        Ok((own.address() == contract).then_some(Self { own, version: 0 }))
     }
 
+    /// Where the contract of the client with this owner is.
     pub(super) fn client(&self, owner: &Address) -> Address {
-        let contract = self.terms.contract;
-        self.deployment.client(owner, &contract, &self.key).address()
+        self.own.client(owner).address()
     }
 
+    /// Where the contract of the worker with this owner is.
     pub(super) fn worker(&self, owner: &Address) -> Address {
-        self.worker_init(owner).address()
-    }
-
-    pub(super) fn worker_init(&self, owner: &Address) -> cocoon_contracts::StateInit {
-        self.deployment.worker(owner, &self.terms.contract, &self.key)
+        self.own.worker(owner).address()
     }
 
     /// Deploys the contract and its stake, and waits until they are there.
     pub(super) async fn deploy(&self, chain: &dyn Chain, wallet: &WalletSender) -> Result<(), PaymentsError> {
-        let contract = self.terms.contract;
+        let contract = self.own.address();
         let deploy = || Outgoing {
             to: contract,
             value: DEPLOY_VALUE,
             bounce: false,
-            state_init: Some(self.deployment.proxy(&self.owner, &self.key)),
+            state_init: Some(self.own.init()),
             body: None,
             mode: mode::ORDINARY,
             comment: None,
         };
         let is_there = |account: &Account| account.status == cocoon_chain::Status::Active;
         self.until(chain, wallet, "deployed", is_there, deploy).await?;
-        let least = self.deployment.params().min_proxy_stake;
+        let least = self.own.deployment().params().min_proxy_stake;
         let stake = |account: &Account| {
             let data = account.data.as_ref()?;
             proxy::Storage::parse(data).ok().map(|storage| storage.stake)
@@ -220,7 +182,7 @@ impl Network {
         reached: impl Fn(&Account) -> bool + Sync,
         outgoing: impl Fn() -> Outgoing + Sync,
     ) -> Result<(), PaymentsError> {
-        let contract = self.terms.contract;
+        let contract = self.own.address();
         loop {
             if reached(&chain.account(contract, At::Latest).await?) {
                 tracing::info!(%contract, "the proxy's contract is {what}");

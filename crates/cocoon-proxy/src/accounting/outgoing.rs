@@ -65,7 +65,7 @@ impl Letter {
         } = settlement;
         let (to, deploys) = match party {
             Party::Client { owner } => (network.client(&owner), None),
-            Party::Worker { owner } => (network.worker(&owner), Some(network.worker_init(&owner))),
+            Party::Worker { owner } => (network.worker(&owner), Some(network.own.worker(&owner))),
             Party::Proxy => (contract, None),
         };
         let sign = |kind| signer.sign(kind, tokens, to).to_cell();

@@ -62,7 +62,7 @@ impl Bookkeeper {
                 usage,
                 answer,
             } => {
-                let multipliers = self.network.borrow().terms.prices.multipliers().to_owned();
+                let multipliers = self.network.borrow().own.terms.prices.multipliers().to_owned();
                 // Usage within its bounds at an agreed price fits; what does not is cut to what was set aside.
                 let tokens =
                     adjusted(&usage, coefficient, &multipliers).map_or(u64::MAX, |tokens| tokens.total());
@@ -135,7 +135,7 @@ impl Bookkeeper {
     }
 
     fn reserve(&self, client: Address, request: RequestId, bound: Bound) -> Result<Record, NotReserved> {
-        let terms = &self.network.borrow().terms;
+        let terms = &self.network.borrow().own.terms;
         let tokens = bound.tokens(terms).map_err(|refusal| NotReserved {
             refusal,
             may_wait: false,
@@ -310,7 +310,7 @@ impl Bookkeeper {
                 let account = self.accounts.worker(&owner);
                 (account.map(|account| account.levels), network.worker(&owner))
             }
-            Party::Proxy => (None, network.terms.contract),
+            Party::Proxy => (None, network.own.address()),
         };
         let levels = levels.unwrap_or_default();
         let payment = match self.accounts.signable(party) {

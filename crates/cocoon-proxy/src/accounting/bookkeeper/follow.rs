@@ -90,7 +90,7 @@ impl Bookkeeper {
 
     /// Reads the old contracts whose addresses cannot be derived from the registry any more.
     pub(super) async fn read_old(&mut self) {
-        let key = self.network.borrow().key;
+        let key = self.network.borrow().own.key;
         let old: Vec<_> = self
             .accounts
             .old_contracts()
