@@ -33,7 +33,7 @@ impl ChainArgs {
         let url = given.or_else(|| Running::find()?.ledger).ok_or_else(|| {
             Hinted::usage(
                 "which chain? No network with one runs here",
-                "start one with `cocoon up --money` or `cocoon ledger`, or name one with --chain URL",
+                "start one with `cocoon up` or `cocoon ledger`, or name one with --chain URL",
             )
         })?;
         Opened::new(url)

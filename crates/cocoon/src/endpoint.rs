@@ -82,7 +82,7 @@ impl Endpoint {
                         "{} at {} knows no {path}: it runs without payments",
                         self.name, self.base
                     ),
-                    "a node settles when its configuration names `chain` and `root`; `cocoon up --money` writes both",
+                    "a node settles when its configuration names `chain` and `root`; `cocoon up` writes both",
                 ));
             }
             200..=299 => {}

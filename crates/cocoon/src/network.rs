@@ -78,7 +78,7 @@ pub(crate) async fn run(args: NetworkArgs) -> anyhow::Result<ExitCode> {
         args.root.or_else(running).ok_or_else(|| {
             Hinted::usage(
                 "which network? No network with a root contract runs here",
-                "name one with --root ADDRESS, or start one with `cocoon up --money`",
+                "name one with --root ADDRESS, or start one with `cocoon up`",
             )
         })
     };

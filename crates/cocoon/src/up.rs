@@ -2,7 +2,7 @@
 //!
 //! Plans what runs ([`plan`]), keeps each process alive ([`process`]), says what there is ([`report`]) and stops all in
 //! order: gateway first, so that no caller meets a half-stopped network, then workers, then the proxy, then the ledger.
-//! With payments ([`money`]) a ledger starts before all others.
+//! Unless payments are not wanted ([`money`]), a ledger starts before all others.
 
 mod model_file;
 mod money;
@@ -63,9 +63,6 @@ pub(crate) struct UpArgs {
     /// Print that JSON on stdout instead of a table.
     #[arg(long)]
     json: bool,
-    /// Deploy a network with payments, which is not the default yet.
-    #[arg(long, hide = money::BY_DEFAULT, conflicts_with = "no_money")]
-    money: bool,
     /// No ledger, no wallets, no payments.
     #[arg(long, conflicts_with_all = ["price", "settle"])]
     no_money: bool,
@@ -257,8 +254,7 @@ impl Network {
 impl UpArgs {
     /// What is wished for of a network with payments; `None` for one without.
     fn wishes(&self) -> Option<Wishes> {
-        let asked = self.money || self.price.is_some() || self.settle.is_some();
-        ((money::BY_DEFAULT || asked) && !self.no_money).then_some(Wishes {
+        (!self.no_money).then_some(Wishes {
             price: self.price,
             settle: self.settle,
         })

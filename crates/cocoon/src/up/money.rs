@@ -24,9 +24,6 @@ use crate::exit::Hinted;
 use crate::network;
 use crate::wallet::explain;
 
-/// Whether `cocoon up` pays without being asked to (`--money`).
-pub(super) const BY_DEFAULT: bool = false;
-
 /// What the flags say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wishes {

@@ -15,13 +15,12 @@ fn the_page_works_as_written() {
     let mut lines = commands_of(&page).into_iter();
     assert_eq!(
         lines.next().as_deref(),
-        Some("cocoon up --money"),
+        Some("cocoon up"),
         "the page begins with a network"
     );
     // Nothing on the page depends on the engine; the canned one is there at once.
     let engine = [
         "up",
-        "--money",
         "--engine",
         &canned.url,
         "--model",

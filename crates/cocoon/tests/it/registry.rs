@@ -173,7 +173,6 @@ fn up_deploys_a_network_that_a_restart_finds_again() {
         &canned.url,
         "--model",
         canned.model(),
-        "--money",
     ];
     let mut up = Up::start(&up_arguments);
     let money = up.money();
