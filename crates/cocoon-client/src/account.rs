@@ -15,7 +15,10 @@ use cocoon_tl::proxy::SignedPayment;
 use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, Usage};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::forward::Order;
+use crate::{
+    allowance::{Allowance, Held},
+    forward::Order,
+};
 
 pub(crate) use keep::{KeepError, keep};
 pub(crate) use open::Secret;
@@ -72,6 +75,8 @@ pub(crate) enum Untrue {
 pub(crate) struct Feared {
     worst: u64,
     max_coefficient: Coefficient,
+    /// The part of an API key's allowance.
+    held: Option<Held>,
 }
 
 /// A look at an account.
@@ -159,7 +164,8 @@ impl Account {
                 prices.multipliers(),
             )
         };
-        let max_coefficient = match order.max_price {
+        let left = order.allowance.as_ref().and_then(Allowance::left);
+        let max_coefficient = match order.max_price.into_iter().chain(left).min() {
             None => order.max_coefficient,
             Some(limit) => {
                 let fits = |most| {
@@ -170,7 +176,10 @@ impl Account {
                 dearest(order.max_coefficient, fits).ok_or_else(|| {
                     Refusal::new(
                         Fault::PaymentRequired,
-                        format!("no price keeps this request within {limit} (hint: a lower max_tokens or a higher max_price)"),
+                        format!(
+                            "no price keeps this request within {limit} (hint: a lower max_tokens, a higher max_price, or \
+                             `cocoon key limit`)"
+                        ),
                     )
                 })?
             }
@@ -197,10 +206,15 @@ impl Account {
                 ),
             ));
         }
+        let held = match &order.allowance {
+            None => None,
+            Some(allowance) => Some(allowance.hold(prices.cost(worst).unwrap_or(Nanoton::new(u64::MAX)))?),
+        };
         state.view.opened(worst);
         Ok(Feared {
             worst,
             max_coefficient,
+            held,
         })
     }
 
@@ -210,12 +224,16 @@ impl Account {
         state.view.terms().prices.cost(state.view.available()?).ok()
     }
 
-    /// A request ended with this usage at this price; gives what it cost.
-    pub(crate) fn receipted(&self, feared: &Feared, usage: &Usage, coefficient: Coefficient) {
+    /// A request ended with this usage at this price.
+    pub(crate) fn receipted(&self, feared: Feared, usage: &Usage, coefficient: Coefficient) {
         let mut state = self.lock();
-        let multipliers = *state.view.terms().prices.multipliers();
-        if let Ok(tokens) = adjusted(usage, coefficient, &multipliers) {
-            state.view.receipted(feared.worst, tokens.total());
+        let prices = state.view.terms().prices;
+        let Ok(tokens) = adjusted(usage, coefficient, prices.multipliers()) else {
+            return;
+        };
+        state.view.receipted(feared.worst, tokens.total());
+        if let (Some(held), Ok(cost)) = (feared.held, prices.cost(tokens.total())) {
+            held.spend(cost);
         }
     }
 

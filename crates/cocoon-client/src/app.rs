@@ -10,6 +10,7 @@ use cocoon_web::{
     admin::Health,
     clock::unix_now,
     guard::{Guard, GuardError, GuardOptions},
+    keys::{SpendingError, default_dir},
     serve,
 };
 use tokio::{net::TcpListener, task::JoinSet};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config,
+    allowance::Allowances,
     http::{self, Budget, Gateway, Limits},
     idempotency::{Answers, TIME_TO_LIVE},
     links::{Links, Money},
@@ -46,6 +48,9 @@ pub enum StartError {
     /// The wallet or the registry cannot be used.
     #[error("the money of this network cannot be reached")]
     Purse(#[from] PurseError),
+    /// What API keys have spent is not known.
+    #[error("the limits of API keys cannot be kept")]
+    Spending(#[from] SpendingError),
     /// There is nobody to send requests to.
     #[error("proxies: none is named, and the registry has none (hint: --proxy HOST:PORT)")]
     NoProxy,
@@ -88,6 +93,12 @@ impl App {
                 allowed_origins: config.allowed_origins.clone(),
             },
         )?;
+        let allowances = if guard.requires_key() {
+            let dir = config.state_dir.clone().or_else(default_dir).unwrap_or_default();
+            Some(Allowances::open(&dir)?)
+        } else {
+            None
+        };
         let options = link_options(&config)?;
         let addr = config.listen;
         let listen = |source| StartError::Listen { addr, source };
@@ -114,8 +125,12 @@ impl App {
             &metrics,
             &mut tasks,
         );
+        if let Some(allowances) = &allowances {
+            tasks.spawn(Arc::clone(allowances).keep());
+        }
         let gateway = Gateway {
             guard,
+            allowances,
             links,
             purse: money.map(|money| money.purse),
             metrics,
@@ -166,6 +181,7 @@ impl App {
             drain,
             ..ServeOptions::default()
         };
+        let allowances = gateway.allowances.clone();
         let stop = shutdown.child_token();
         let mut serving = std::pin::pin!(serve(http::router(gateway), listener, options, stop.clone()));
         let ended = tokio::select! {
@@ -177,6 +193,9 @@ impl App {
             serving.await;
         }
         tasks.shutdown().await;
+        if let Some(allowances) = allowances {
+            allowances.write().await;
+        }
         ended
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     account::Feared,
+    allowance::Allowance,
     links::{self, Links, Slot},
     metrics::GatewayMetrics,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Order {
     pub(crate) max_coefficient: Coefficient,
     /// The most that the answer may cost.
     pub(crate) max_price: Option<Nanoton>,
+    /// What the caller's API key may spend.
+    pub(crate) allowance: Option<Allowance>,
     /// When the whole answer must be there.
     pub(crate) deadline: Instant,
     /// The body and nothing else: no header of the caller leaves the gateway.

@@ -25,7 +25,9 @@ use cocoon_chain::Purse;
 use cocoon_types::{Coefficient, Fault, Refusal, TierPolicy};
 use cocoon_web::{admin::Health, guard::Admitted, guard::Guard};
 
-use crate::{forward::new_id, idempotency::Answers, links::Links, metrics::GatewayMetrics};
+use crate::{
+    allowance::Allowances, forward::new_id, idempotency::Answers, links::Links, metrics::GatewayMetrics,
+};
 use body::Unread;
 pub(crate) use budget::Budget;
 use route::Route;
@@ -37,6 +39,8 @@ pub(crate) struct Gateway {
     pub(crate) links: Arc<Links>,
     /// What pays; none in a network without payments.
     pub(crate) purse: Option<Arc<Purse>>,
+    /// What API keys may spend, where keys are needed.
+    pub(crate) allowances: Option<Arc<Allowances>>,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) answers: Answers,
     pub(crate) budget: Budget,
@@ -128,7 +132,7 @@ impl Gateway {
                 Err(refusal) => scope.refuse(&refusal, id),
             },
             Route::Account(asked) => {
-                let answer = account::serve(self, asked, unread).await;
+                let answer = account::serve(self, asked, admitted.key.as_ref(), unread).await;
                 match answer {
                     Ok(answer) => scope.finish(answer),
                     Err((refusal, None)) => scope.refuse(&refusal, id),

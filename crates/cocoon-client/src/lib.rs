@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod allowance;
 mod app;
 mod forward;
 mod http;

@@ -1,14 +1,12 @@
 //! The proxy as a running thing: listeners, tasks, drain.
 
+mod payments;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use aws_lc_rs::hmac;
 use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
-use cocoon_chain::{
-    Chain, HttpChain, HttpChainError,
-    wallet_file::{WalletFile, WalletFileError},
-};
-use cocoon_contracts::{KeyError, SigningKey, wallet::Wallet};
+use cocoon_chain::{HttpChainError, wallet_file::WalletFileError};
+use cocoon_contracts::KeyError;
 use cocoon_link::{
     CurrentIdentity, Identity, IdentityError, Inbox, Link, LinkOptions, ListenError, Listener, PowOptions,
 };
@@ -16,7 +14,6 @@ use cocoon_web::{
     admin::{self, Health},
     clock::unix_now,
     guard::{Guard, GuardError, GuardOptions},
-    keys::state_file,
 };
 use serde_json::json;
 use tokio::{
@@ -27,10 +24,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accounting::{Bookkeeper, BooksError, Ledger, Payments, PaymentsError, Unpaid},
+    accounting::{Bookkeeper, BooksError, Ledger, PaymentsError, Unpaid},
     clients,
     node::{Node, RestRoom},
-    options::{Config, MoneyConfig},
+    options::Config,
     statement, status, workers,
 };
 
@@ -85,6 +82,9 @@ pub enum StartError {
     /// No wallet.
     #[error("wallet_file: it cannot be used")]
     Wallet(#[from] WalletFileError),
+    /// Accounts were given up again and again.
+    #[error("state_dir: its accounts were given up {0} times (hint: a new wallet, or another state_dir)")]
+    GivenUp(u32),
     /// No key to sign payments with.
     #[error("the key that signs payments cannot be made")]
     Key(#[from] KeyError),
@@ -115,9 +115,6 @@ const LINES_EVERY: Duration = Duration::from_secs(1);
 /// anybody can make us hold one such frame for each link that it opens.
 const LARGEST_FRAME: usize = 256 * 1024;
 
-/// How often contracts are looked at.
-const CHAIN_POLL: Duration = Duration::from_secs(1);
-
 /// For the last words of all links after the drain.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -132,7 +129,7 @@ impl App {
         let Some(money) = &config.money else {
             return Self::start_with(config, Arc::new(Unpaid)).await;
         };
-        let payments = payments(money, &config).await?;
+        let payments = payments::open(money, config.state_dir.clone()).await?;
         let opening = Bookkeeper::open(payments, config.is_test, unix_now);
         let (bookkeeper, books) = Box::pin(opening).await?;
         let mut app = Self::start_with(config, Arc::new(books)).await?;
@@ -353,32 +350,6 @@ async fn serve_admin(
         .merge(status::routes(node));
     admin::serve_with(listener, guard, routes, stopped).await;
     "admin listener"
-}
-
-/// What the accounts need. The key that signs payments is derived from the wallet's, so that it lives as long as the
-/// proxy's contract does and is restored with the 24 words.
-async fn payments(money: &MoneyConfig, config: &Config) -> Result<Payments, StartError> {
-    let chain: Arc<dyn Chain> = Arc::new(HttpChain::new(&money.purse.chain)?);
-    let wallet = WalletFile::open_in_background(&money.purse.wallet_file)
-        .await?
-        .into_wallet();
-    Ok(Payments {
-        chain,
-        root: money.purse.root,
-        owner: money.owner.unwrap_or_else(|| wallet.address()),
-        key: SigningKey::from_seed(payment_seed(&wallet))?,
-        directory: state_file(config.state_dir.clone(), "accounts"),
-        wallet,
-        policy: money.policy,
-        poll: CHAIN_POLL,
-    })
-}
-
-fn payment_seed(wallet: &Wallet) -> [u8; 32] {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &wallet.key().seed()[..]);
-    let mut seed = [0; 32];
-    seed.copy_from_slice(hmac::sign(&key, b"cocoon/proxy-payments/1").as_ref());
-    seed
 }
 
 async fn listen(

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 pub use asker::{Asker, Reply, Request, connect_client};
 pub(crate) use asker::{ask, dial_as};
 pub use builder::NetworkBuilder;
-pub use http::{Answer, Stream, get, post, stream};
+pub use http::{Answer, Stream, get, post, post_with_key, stream};
 pub use node::{GatewayNode, Node, ProxyNode, Role, WorkerNode};
 
 use crate::canned::CannedEngine;

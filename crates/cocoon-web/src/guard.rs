@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header,
 use axum::response::{IntoResponse, Response};
 use cocoon_types::{Fault, Refusal};
 
-use crate::keys::{self, KeyError, KeyFile, KeyId, KeyRing};
+use crate::keys::{self, Holder, KeyError, KeyFile, KeyRing};
 
 /// What a listener may be told about its door. The default is loopback without keys.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ pub struct Guard {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admitted {
     /// The key that opened the door; none where no key is required.
-    pub key: Option<KeyId>,
+    pub key: Option<Holder>,
     /// The browser's origin, to be named in the answer so that the browser shows it to the page.
     pub origin: Option<HeaderValue>,
 }
@@ -197,7 +197,7 @@ impl Admitted {
     }
 }
 
-async fn authorize(keys: &KeyRing, headers: &HeaderMap) -> Result<KeyId, Refusal> {
+async fn authorize(keys: &KeyRing, headers: &HeaderMap) -> Result<Holder, Refusal> {
     let wrong = |message: &str| Refusal::new(Fault::Unauthorized, message);
     let value = single(headers, header::AUTHORIZATION)?.ok_or_else(|| {
         wrong("an API key is required: Authorization: Bearer ck_... (hint: cocoon key new)")

@@ -6,15 +6,17 @@
 
 mod file;
 mod ring;
+mod spending;
 
 use std::{fmt, io, path::PathBuf};
 
 use aws_lc_rs::{constant_time, digest, rand};
-use cocoon_types::Private;
+use cocoon_types::{Nanoton, Private};
 use serde::{Deserialize, Serialize};
 
 pub use file::KeyFile;
 pub use ring::KeyRing;
+pub use spending::{Spending, SpendingError, SpendingFile, Spent};
 
 /// First words of the hash, so that it can never be mistaken for a hash of something else.
 const DOMAIN: &[u8] = b"cocoon api key v1\0";
@@ -41,8 +43,32 @@ pub struct KeyRecord {
     /// Unix seconds; absent while the key is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<u64>,
+    /// What may be spent with it.
+    #[serde(default, skip_serializing_if = "KeyLimits::is_none")]
+    pub limits: KeyLimits,
     salt: String,
     sha256: String,
+}
+
+/// What may be spent with a key. Binds where something is paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyLimits {
+    /// So much on each day, UTC; in nanoTON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily: Option<Nanoton>,
+    /// So much in all; in nanoTON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Nanoton>,
+}
+
+/// Whose key opened the door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The key's id.
+    pub id: KeyId,
+    /// What may be spent with it.
+    pub limits: KeyLimits,
 }
 
 /// A key just made: the only moment at which its secret exists outside its owner's hands.
@@ -77,7 +103,7 @@ pub enum KeyError {
         source: Box<toml::de::Error>,
     },
     /// The file was written by a newer build.
-    #[error("the key file {path} has version {version}, this build reads version 1")]
+    #[error("the key file {path} has version {version}, this build reads versions 1 and 2")]
     Version {
         /// The key file.
         path: PathBuf,
@@ -171,10 +197,19 @@ impl KeyRecord {
     }
 }
 
+// === impl KeyLimits ===
+
+impl KeyLimits {
+    /// Whether the key may spend whatever there is.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 // === impl NewKey ===
 
 impl NewKey {
-    fn draw(label: &str, now: u64) -> Result<Self, KeyError> {
+    fn draw(label: &str, limits: KeyLimits, now: u64) -> Result<Self, KeyError> {
         let mut bytes = [0; ID_BYTES + SECRET_BYTES + SALT_BYTES];
         rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
         let (id, rest) = bytes.split_at(ID_BYTES);
@@ -186,6 +221,7 @@ impl NewKey {
             label: label.to_owned(),
             created: now,
             revoked: None,
+            limits,
             salt: hex::encode(salt),
             sha256: hex::encode(hash(salt, secret)),
         };

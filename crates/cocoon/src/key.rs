@@ -1,19 +1,26 @@
-//! `cocoon key`: the gateway's API keys.
+//! `cocoon key`: the gateway's API keys, and what may be spent with each.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use cocoon_types::Nanoton;
 use cocoon_web::clock::unix_now;
-use cocoon_web::keys::{KeyError, KeyFile, KeyRecord, NewKey, default_dir};
+use cocoon_web::keys::{
+    KeyError, KeyFile, KeyLimits, KeyRecord, NewKey, Spending, SpendingFile, default_dir,
+};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::exit::Hinted;
 use crate::text::{data, say};
 
-/// API keys: make, list, revoke
+/// API keys: make, list, limit, revoke
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cocoon key new --label app --daily-limit 0.5    at most half a TON a day with this key
+  cocoon key limit 0123456789abcdef --budget 10   another limit: 10 TON in all, whatever the day
+  cocoon key list                                 keys, limits, and what was spent with each")]
 pub(crate) struct KeyArgs {
     #[command(subcommand)]
     command: KeyCommand,
@@ -32,15 +39,36 @@ enum KeyCommand {
         /// What you call it, up to 64 characters
         #[arg(long, default_value = "unnamed", value_name = "TEXT")]
         label: String,
+        #[command(flatten)]
+        limits: LimitArgs,
     },
     /// Show the keys that were made; never their secrets
     List,
+    /// Give a key other limits, or none; a running gateway follows within a second
+    Limit {
+        /// The key's id, as `cocoon key list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
     /// End a key; a running gateway stops taking it within a second
     Revoke {
         /// The key's id, as `cocoon key list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },
+}
+
+/// What may be spent with a key, in a network with payments.
+#[derive(Clone, Copy, Debug, Args)]
+struct LimitArgs {
+    /// At most so many TON on each day, UTC
+    #[arg(long, value_name = "TON")]
+    daily_limit: Option<Nanoton>,
+    /// At most so many TON in all
+    #[arg(long, value_name = "TON")]
+    budget: Option<Nanoton>,
 }
 
 /// Runs the sub-command. Data goes to stdout, talk to stderr.
@@ -52,21 +80,37 @@ pub(crate) async fn run(args: KeyArgs) -> anyhow::Result<ExitCode> {
         )
     })?;
     // The file may be locked by another `cocoon key`, so waiting for it must not hold the runtime up.
-    tokio::task::spawn_blocking(move || obey(&KeyFile::in_dir(&dir), args.command, args.json)).await?
+    tokio::task::spawn_blocking(move || {
+        let spending = SpendingFile::in_dir(&dir).read()?;
+        obey(&KeyFile::in_dir(&dir), &spending, args.command, args.json)
+    })
+    .await?
 }
 
-fn obey(file: &KeyFile, command: KeyCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+fn obey(file: &KeyFile, spending: &Spending, command: KeyCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     let done = match command {
-        KeyCommand::New { label } => file.create(&label, unix_now()).map(|new| {
+        KeyCommand::New { label, limits } => file.create(&label, limits.into(), unix_now()).map(|new| {
             if as_json {
                 new_json(&new).to_string()
             } else {
                 told(&new, file)
             }
         }),
-        KeyCommand::List => file
-            .list()
-            .map(|keys| if as_json { list_json(&keys) } else { table(&keys) }),
+        KeyCommand::List => file.list().map(|keys| {
+            if as_json {
+                list_json(&keys, spending)
+            } else {
+                table(&keys, spending)
+            }
+        }),
+        KeyCommand::Limit { id, limits } => file.limit(&id, limits.into()).map(|key| {
+            if as_json {
+                key_json(&key).to_string()
+            } else {
+                say!("{} ({}) may spend {}", key.id, key.label, allowed(&key.limits));
+                String::new()
+            }
+        }),
         KeyCommand::Revoke { id } => file.revoke(&id, unix_now()).map(|key| {
             if as_json {
                 key_json(&key).to_string()
@@ -112,14 +156,41 @@ fn new_json(new: &NewKey) -> Value {
 }
 
 fn key_json(key: &KeyRecord) -> Value {
-    json!({"id": key.id, "label": key.label, "created": key.created, "revoked": key.revoked})
+    let nano = |limit: Option<Nanoton>| limit.map(|limit| limit.nano().to_string());
+    json!({
+        "id": key.id,
+        "label": key.label,
+        "created": key.created,
+        "revoked": key.revoked,
+        "daily_limit": nano(key.limits.daily),
+        "budget": nano(key.limits.total),
+    })
 }
 
-fn list_json(keys: &[KeyRecord]) -> String {
-    Value::Array(keys.iter().map(key_json).collect()).to_string()
+fn list_json(keys: &[KeyRecord], spending: &Spending) -> String {
+    let keys = keys.iter().map(|key| {
+        let mut value = key_json(key);
+        let spent = spending.of(&key.id);
+        value["spent_today"] = json!(spent.today(unix_now()).nano().to_string());
+        value["spent"] = json!(spent.total().nano().to_string());
+        value
+    });
+    Value::Array(keys.collect()).to_string()
 }
 
-fn table(keys: &[KeyRecord]) -> String {
+/// Its limits in words.
+fn allowed(limits: &KeyLimits) -> String {
+    let daily = limits.daily.map(|limit| format!("{limit} a day"));
+    let total = limits.total.map(|limit| format!("{limit} in all"));
+    let all: Vec<_> = daily.into_iter().chain(total).collect();
+    if all.is_empty() {
+        "what there is".to_owned()
+    } else {
+        all.join(", ")
+    }
+}
+
+fn table(keys: &[KeyRecord], spending: &Spending) -> String {
     if keys.is_empty() {
         say!("there are no keys (hint: cocoon key new)");
     }
@@ -127,9 +198,29 @@ fn table(keys: &[KeyRecord]) -> String {
         let state = key.revoked.map_or("active".to_owned(), |revoked| {
             format!("revoked {}", date(revoked))
         });
-        format!("{}  {}  {state:<18}  {}", key.id, date(key.created), key.label)
+        let spent = spending.of(&key.id);
+        format!(
+            "{}  {}  {state:<18}  spent {} today, {} in all; may spend {}  {}",
+            key.id,
+            date(key.created),
+            spent.today(unix_now()),
+            spent.total(),
+            allowed(&key.limits),
+            key.label
+        )
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+// === impl LimitArgs ===
+
+impl From<LimitArgs> for KeyLimits {
+    fn from(args: LimitArgs) -> Self {
+        Self {
+            daily: args.daily_limit,
+            total: args.budget,
+        }
+    }
 }
 
 /// The day of a Unix second, UTC, as 2026-11-22.
@@ -142,9 +233,10 @@ fn date(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cocoon_web::keys::KeyFile;
+    use cocoon_types::Nanoton;
+    use cocoon_web::keys::{KeyFile, KeyLimits, Spending};
 
-    use super::{date, key_json, new_json, table};
+    use super::{allowed, date, key_json, new_json, table};
 
     #[test]
     fn days_are_written_year_first() {
@@ -153,13 +245,29 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_said_in_words() {
+        let ton = |nano| Some(Nanoton::new(nano));
+        let said = |daily, total| allowed(&KeyLimits { daily, total });
+        assert_eq!(said(None, None), "what there is");
+        assert_eq!(said(ton(500_000_000), None), "0.5 TON a day");
+        assert_eq!(
+            said(ton(500_000_000), ton(10_000_000_000)),
+            "0.5 TON a day, 10 TON in all"
+        );
+    }
+
+    #[test]
     fn only_a_new_key_shows_its_secret() {
         let dir = tempfile::tempdir().unwrap();
         let file = KeyFile::in_dir(dir.path());
-        let new = file.create("laptop", 0).unwrap();
+        let new = file.create("laptop", KeyLimits::default(), 0).unwrap();
         let secret = new.key.expose().rsplit('_').next().unwrap();
         assert!(new_json(&new).to_string().contains(secret));
-        let listed = format!("{} {}", key_json(&new.record), table(&file.list().unwrap()));
+        let listed = format!(
+            "{} {}",
+            key_json(&new.record),
+            table(&file.list().unwrap(), &Spending::default())
+        );
         assert!(
             listed.contains("laptop") && !listed.contains(secret) && !listed.contains("sha256"),
             "{listed}"

@@ -123,7 +123,7 @@ impl Answer {
         if refusal.fault != Fault::ProxyLost
             && let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take())
         {
-            account.receipted(&feared, &Usage::default(), self.coefficient);
+            account.receipted(feared, &Usage::default(), self.coefficient);
         }
     }
 
@@ -143,7 +143,7 @@ impl Answer {
         if let AnswerEvent::End(end) = &event
             && let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take())
         {
-            account.receipted(&feared, &end.usage, self.coefficient);
+            account.receipted(feared, &end.usage, self.coefficient);
         }
         Ok(event)
     }

@@ -12,6 +12,7 @@ use axum::{
 use cocoon_chain::{At, Purse};
 use cocoon_contracts::client::State;
 use cocoon_types::{Fault, Nanoton, Refusal};
+use cocoon_web::keys::Holder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ const WISH_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) async fn serve(
     gateway: &Gateway,
     asked: Asked,
+    holder: Option<&Holder>,
     unread: Unread,
 ) -> Result<Response, (Refusal, Option<Unread>)> {
     let Some(purse) = &gateway.purse else {
@@ -55,6 +57,10 @@ pub(super) async fn serve(
             "nothing is paid in this network (hint: `chain` and `root` in the gateway's configuration)";
         return Err((Refusal::new(Fault::NotFound, message), Some(unread)));
     };
+    if holder.is_some_and(|holder| !holder.limits.is_none()) {
+        let message = "an API key with limits may not look at the account or change it";
+        return Err((Refusal::new(Fault::Forbidden, message), Some(unread)));
+    }
     if asked == Asked::Show {
         return Ok(Json(show(gateway, purse).await).into_response());
     }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use cocoon_link::AnswerEvent;
 use cocoon_openai::{RequestBody, noted};
 use cocoon_types::{Endpoint, Fault, ModelName, Private, Refusal};
-use cocoon_web::keys::KeyId;
+use cocoon_web::keys::Holder;
 use tokio::time::Instant;
 
 use super::{
@@ -37,7 +37,7 @@ pub(super) struct Asked<'a> {
     pub(super) endpoint: Endpoint,
     pub(super) headers: &'a HeaderMap,
     /// Whose key opened the door.
-    pub(super) key: Option<&'a KeyId>,
+    pub(super) key: Option<&'a Holder>,
     /// The id that the caller is told.
     pub(super) id: &'a str,
 }
@@ -98,13 +98,16 @@ async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Pla
         tier: own.tier,
         max_coefficient: own.max_coefficient,
         max_price: own.max_price,
+        allowance: asked
+            .key
+            .and_then(|holder| Some(gateway.allowances.as_ref()?.of(holder))),
         deadline: started + own.timeout,
         body: body.to_bytes(),
     };
     let running = match idempotency_key(asked.headers)? {
         None => None,
         Some(key) => {
-            let scope = asked.key.map_or(&b""[..], |key| key.as_str().as_bytes());
+            let scope = asked.key.map_or(&b""[..], |key| key.id.as_str().as_bytes());
             let [tier, timeout, coefficient, price] = Own::raw(asked.headers);
             let path = asked.endpoint.path().as_bytes();
             let request = [path, &taken.bytes, tier, timeout, coefficient, price];

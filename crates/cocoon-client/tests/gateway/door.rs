@@ -84,7 +84,12 @@ async fn keys_are_required_where_they_are_asked_for() {
         };
         assert!(reason.to_string().contains("cocoon key new"), "{reason}");
 
-        let key = file.create("app", 0).unwrap().key.expose().clone();
+        let key = file
+            .create("app", cocoon_web::keys::KeyLimits::default(), 0)
+            .unwrap()
+            .key
+            .expose()
+            .clone();
         let gateway = Gateway::with(options).await;
         gateway.linked(1).await;
         let mut caller = gateway.caller().await;

@@ -453,6 +453,6 @@ async fn open_journal(directory: &Path, key: JournalKey) -> Result<(Journal, Acc
 
 /// What to do after a halt.
 pub(super) const HALTED: &str = "the accounts serve and sign nothing any more. Look whether another process runs with \
-    this key and stop it; put back the newest copy of the journal if this one is old. If there is none, move the journal \
-    away and start with a new key: it makes a new contract. What was signed stays valid at the old one; clients take \
-    their money back there by force.";
+    this key and stop it; put back the newest copy of the journal if this one is old. If there is none, make an empty file \
+    `given-up` beside the journal and start again: that begins anew with a new key and so a new contract. What was \
+    signed stays valid at the old one; clients take their money back there by force.";

@@ -116,7 +116,7 @@ impl Stream {
 /// # Errors
 /// When there is no answer.
 pub async fn get(url: &str) -> anyhow::Result<Answer> {
-    whole(send(Method::GET, url, Bytes::new()).await?).await
+    whole(send(Method::GET, url, None, Bytes::new()).await?).await
 }
 
 /// Posts JSON.
@@ -124,7 +124,15 @@ pub async fn get(url: &str) -> anyhow::Result<Answer> {
 /// # Errors
 /// When there is no answer.
 pub async fn post(url: &str, body: &Value) -> anyhow::Result<Answer> {
-    whole(send(Method::POST, url, body.to_string().into()).await?).await
+    whole(send(Method::POST, url, None, body.to_string().into()).await?).await
+}
+
+/// Posts JSON with an API key.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn post_with_key(url: &str, key: &str, body: &Value) -> anyhow::Result<Answer> {
+    whole(send(Method::POST, url, Some(key), body.to_string().into()).await?).await
 }
 
 /// Posts JSON and gives the answer as it comes.
@@ -132,14 +140,17 @@ pub async fn post(url: &str, body: &Value) -> anyhow::Result<Answer> {
 /// # Errors
 /// When there is no answer.
 pub async fn stream(url: &str, body: &Value) -> anyhow::Result<Stream> {
-    send(Method::POST, url, body.to_string().into()).await
+    send(Method::POST, url, None, body.to_string().into()).await
 }
 
-async fn send(method: Method, url: &str, body: Bytes) -> anyhow::Result<Stream> {
+async fn send(method: Method, url: &str, key: Option<&str>, body: Bytes) -> anyhow::Result<Stream> {
     let uri: Uri = url.parse()?;
     let mut builder = Request::builder().method(method).uri(uri);
     if !body.is_empty() {
         builder = builder.header(header::CONTENT_TYPE, "application/json");
+    }
+    if let Some(key) = key {
+        builder = builder.header(header::AUTHORIZATION, format!("Bearer {key}"));
     }
     let request = builder
         .header(header::CONNECTION, "close")

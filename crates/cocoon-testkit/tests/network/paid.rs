@@ -1,12 +1,13 @@
 //! Requests that cost something: real contracts in the embedded ledger, every role with a wallet of its own.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use cocoon_chain::{At, Chain as _};
 use cocoon_contracts::{client, proxy};
 use cocoon_testkit::money::Money;
-use cocoon_testkit::network::{Network, eventually, get, post, within};
+use cocoon_testkit::network::{Network, eventually, get, post, post_with_key, within};
 use cocoon_types::{Address, Nanoton};
+use cocoon_web::keys::{KeyFile, KeyLimits};
 use serde_json::{Value, json};
 
 use crate::chat;
@@ -21,6 +22,11 @@ struct Paid {
 }
 
 async fn paid(settle: &str) -> anyhow::Result<Paid> {
+    paid_behind(settle, None).await
+}
+
+/// With a gateway that asks for the API keys of this directory.
+async fn paid_behind(settle: &str, keys: Option<PathBuf>) -> anyhow::Result<Paid> {
     let money = Money::start().await?;
     let (proxy_wallet, _) = money.wallet("proxy").await?;
     let (worker_wallet, _) = money.wallet("worker").await?;
@@ -28,6 +34,8 @@ async fn paid(settle: &str) -> anyhow::Result<Paid> {
     let (_, worker_owner) = money.wallet("earnings").await?;
     let state = money.state_dir("proxy")?;
     let (url, root) = (money.url.clone(), money.root.to_string());
+    let asks_for_keys = keys.is_some();
+    let key_dir = keys;
     let keys = move || (Some(url.clone()), Some(root.clone()));
     let (proxy_keys, worker_keys, client_keys) = (keys.clone(), keys.clone(), keys);
     let settle = settle.to_owned();
@@ -47,9 +55,16 @@ async fn paid(settle: &str) -> anyhow::Result<Paid> {
         .client(move |options| {
             (options.chain, options.root) = client_keys();
             options.wallet_file = Some(client_wallet.clone());
-        })
-        .start()
-        .await?;
+            options.api_keys = Some(asks_for_keys);
+            options.state_dir = key_dir.clone().or(options.state_dir.take());
+        });
+    let network = if asks_for_keys {
+        let network = network.start_at_once().await?;
+        network.wait_for_workers(0, 1).await?;
+        network
+    } else {
+        network.start().await?
+    };
     Ok(Paid {
         money,
         network,
@@ -210,6 +225,56 @@ async fn a_request_above_its_price_limit_or_the_account_costs_nothing() -> anyho
                 .is_some_and(|left| left <= 20_000_000)
         );
         paid.network.stop().await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_spends_its_daily_limit_and_no_more() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let dir = tempfile::tempdir()?;
+        let file = KeyFile::in_dir(dir.path());
+        let daily = |nano| KeyLimits {
+            daily: Some(Nanoton::new(nano)),
+            total: None,
+        };
+        let poor = file.create("app", daily(20_000), 0)?;
+        let rich = file.create("own", KeyLimits::default(), 0)?;
+        let paid = paid_behind("manual", Some(dir.path().to_owned())).await?;
+        let api = paid.network.api();
+        let url = format!("{api}/chat/completions");
+        let ask = chat(json!({"max_tokens": 16}));
+        eventually("the gateway serves", async || {
+            let answer = post_with_key(&url, rich.key.expose(), &ask).await;
+            answer.is_ok_and(|answer| answer.status == 200)
+        })
+        .await?;
+        let (mut spent, mut answers) = (0, 0);
+        let refused = loop {
+            let answer = post_with_key(&url, poor.key.expose(), &ask).await?;
+            if answer.status != 200 {
+                break answer;
+            }
+            spent += answer.json()?["usage"]["total_cost"].as_u64().unwrap_or(0);
+            answers += 1;
+            anyhow::ensure!(answers < 1000, "the limit binds");
+        };
+        assert_eq!(refused.status, 402, "{}", refused.text());
+        assert!(refused.text().contains("cocoon key limit"), "{}", refused.text());
+        assert!(answers > 0 && spent <= 20_000, "{answers} answers cost {spent}");
+        let rich = post_with_key(&url, rich.key.expose(), &ask).await?;
+        assert_eq!(rich.status, 200, "another key is not concerned");
+
+        let close = format!("{}/cocoon/v1/account/close", api.trim_end_matches("/v1"));
+        let refused = post_with_key(&close, poor.key.expose(), &json!({})).await?;
+        assert_eq!(
+            refused.status, 403,
+            "who may spend little may not end the account"
+        );
+        paid.network.stop().await?;
+        let spending = std::fs::read_to_string(dir.path().join("api-key-spending.toml"))?;
+        assert!(spending.contains(&format!("today = {spent}")), "{spending}");
+        Ok(())
     })
     .await
 }

@@ -2,7 +2,7 @@ use axum::http::{Request, request::Parts};
 use cocoon_types::Fault;
 
 use super::{Guard, GuardError, GuardOptions, names};
-use crate::keys::KeyFile;
+use crate::keys::{KeyFile, KeyLimits};
 
 fn request(headers: &[(&str, &str)]) -> Parts {
     let mut builder = Request::get("/v1/models");
@@ -145,7 +145,9 @@ async fn another_address_needs_a_key() {
         let error = Guard::new(listen, options.clone()).unwrap_err();
         assert!(error.to_string().contains("cocoon key new"), "{error}");
     }
-    let new = KeyFile::in_dir(dir.path()).create("app", 1).unwrap();
+    let new = KeyFile::in_dir(dir.path())
+        .create("app", KeyLimits::default(), 1)
+        .unwrap();
     let guard = Guard::new("0.0.0.0:10000".parse().unwrap(), options).unwrap();
     let bearer = format!("Bearer {}", new.key.expose());
     let admitted = guard
@@ -155,7 +157,7 @@ async fn another_address_needs_a_key() {
         ]))
         .await
         .unwrap();
-    assert_eq!(admitted.key, Some(new.record.id));
+    assert_eq!(admitted.key.map(|holder| holder.id), Some(new.record.id));
     for headers in [
         &[][..],
         &[("authorization", "Bearer sk-anything")],
@@ -183,7 +185,9 @@ async fn keys_can_be_required_on_loopback() {
         Guard::new(listen, options.clone()),
         Err(GuardError::NoKey { .. })
     ));
-    let new = KeyFile::in_dir(dir.path()).create("app", 1).unwrap();
+    let new = KeyFile::in_dir(dir.path())
+        .create("app", KeyLimits::default(), 1)
+        .unwrap();
     let guard = Guard::new(listen, options).unwrap();
     let refused = guard.admit(&request(&[("host", "localhost")])).await.unwrap_err();
     assert_eq!(refused.fault, Fault::Unauthorized);

@@ -6,10 +6,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyError, KeyRecord, NewKey};
+use super::{KeyError, KeyLimits, KeyRecord, NewKey};
 
-/// Version of the file's schema.
-const VERSION: u32 = 1;
+/// Version of the file's schema. 2: keys may have limits.
+const VERSION: u32 = 2;
 /// Largest file that is read, in bytes: [`KeyFile::MAX_KEYS`] records of at most 400 bytes fit twice.
 const MAX_BYTES: u64 = 1024 * 1024;
 /// Longest label, in characters.
@@ -72,7 +72,7 @@ impl KeyFile {
             path: self.path.clone(),
             source: Box::new(source),
         })?;
-        if contents.version != VERSION {
+        if !(1..=VERSION).contains(&contents.version) {
             return Err(KeyError::Version {
                 path: self.path.clone(),
                 version: contents.version,
@@ -85,7 +85,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// [`KeyError`] when the label is bad, the file is full or cannot be written.
-    pub fn create(&self, label: &str, now: u64) -> Result<NewKey, KeyError> {
+    pub fn create(&self, label: &str, limits: KeyLimits, now: u64) -> Result<NewKey, KeyError> {
         let length = label.chars().count();
         if length == 0 || length > MAX_LABEL || label.chars().any(char::is_control) {
             return Err(KeyError::Label);
@@ -95,7 +95,7 @@ impl KeyFile {
         if keys.len() >= Self::MAX_KEYS {
             return Err(KeyError::Full);
         }
-        let new = NewKey::draw(label, now)?;
+        let new = NewKey::draw(label, limits, now)?;
         keys.push(new.record.clone());
         self.write(keys)?;
         Ok(new)
@@ -106,12 +106,26 @@ impl KeyFile {
     /// # Errors
     /// [`KeyError::UnknownKey`] when there is none, or the file cannot be read or written.
     pub fn revoke(&self, id: &str, now: u64) -> Result<KeyRecord, KeyError> {
+        self.change(id, |record| {
+            record.revoked.get_or_insert(now);
+        })
+    }
+
+    /// Gives a key other limits.
+    ///
+    /// # Errors
+    /// As [`KeyFile::revoke`].
+    pub fn limit(&self, id: &str, limits: KeyLimits) -> Result<KeyRecord, KeyError> {
+        self.change(id, |record| record.limits = limits)
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut KeyRecord)) -> Result<KeyRecord, KeyError> {
         let _lock = self.lock()?;
         let mut keys = self.list()?;
         let Some(record) = keys.iter_mut().find(|record| record.id.as_str() == id) else {
             return Err(KeyError::UnknownKey(id.chars().take(MAX_LABEL).collect()));
         };
-        record.revoked.get_or_insert(now);
+        change(record);
         let record = record.clone();
         self.write(keys)?;
         Ok(record)
@@ -133,26 +147,15 @@ impl KeyFile {
         open().map_err(|error| self.access(error))
     }
 
-    /// Replaces the file whole, so that a reader sees the old or the new one and never half of it.
     fn write(&self, keys: Vec<KeyRecord>) -> Result<(), KeyError> {
-        let write = || {
-            let contents = Contents {
-                version: VERSION,
-                keys,
-            };
-            let text = toml::to_string(&contents).map_err(io::Error::other)?;
-            let draft = self.path.with_extension("tmp");
-            // A draft that a crash left behind may have another mode; mode 0600 is given at creation only.
-            match fs::remove_file(&draft) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = private().create_new(true).write(true).open(&draft)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&draft, &self.path)
+        let contents = Contents {
+            version: VERSION,
+            keys,
         };
-        write().map_err(|error| self.access(error))
+        toml::to_string(&contents)
+            .map_err(io::Error::other)
+            .and_then(|text| replace(&self.path, &text))
+            .map_err(|error| self.access(error))
     }
 
     fn access(&self, source: io::Error) -> KeyError {
@@ -161,6 +164,20 @@ impl KeyFile {
             source,
         }
     }
+}
+
+/// Replaces a private file whole, so that a reader sees the old or the new one and never half of it.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let draft = path.with_extension("tmp");
+    // A draft that a crash left behind may have another mode; mode 0600 is given at creation only.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private().create_new(true).write(true).open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)
 }
 
 /// Options for a file that only its owner may read.

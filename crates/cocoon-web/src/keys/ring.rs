@@ -6,7 +6,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{KeyError, KeyFile, KeyId, KeyRecord, split};
+use super::{Holder, KeyError, KeyFile, KeyRecord, split};
 
 /// How long a look at the file holds: a revoked key stops working within this time, and a busy listener
 /// asks the disk once a second.
@@ -54,14 +54,17 @@ impl KeyRing {
         self.state().keys.values().any(KeyRecord::is_active)
     }
 
-    /// The id of this key, if it is genuine and not revoked.
-    pub async fn verify(&self, key: &str) -> Option<KeyId> {
+    /// Whose key this is, if it is genuine and not revoked.
+    pub async fn verify(&self, key: &str) -> Option<Holder> {
         let (id, secret) = split(key)?;
         self.refresh().await;
         let state = self.state();
         // Finding the id early or late tells nothing: ids are public. The secret is compared in constant time.
         let record = state.keys.get(id)?;
-        (record.matches(&secret) && record.is_active()).then(|| record.id.clone())
+        (record.matches(&secret) && record.is_active()).then(|| Holder {
+            id: record.id.clone(),
+            limits: record.limits,
+        })
     }
 
     async fn refresh(&self) {

@@ -24,7 +24,7 @@ const ANNOUNCE_DEADLINE: Duration = Duration::from_secs(300);
 /// Time to finish running requests; afterwards the child is killed.
 const STOP_GRACE: Duration = Duration::from_secs(15);
 /// A child that lived this long earns a fresh back-off.
-const STEADY: Duration = Duration::from_secs(20);
+const STEADY: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Starts in a row without one announcement, after which the network gives up.

@@ -19,13 +19,7 @@ fn the_page_works_as_written() {
         "the page begins with a network"
     );
     // Nothing on the page depends on the engine; the canned one is there at once.
-    let engine = [
-        "up",
-        "--engine",
-        &canned.url,
-        "--model",
-        canned.model(),
-    ];
+    let engine = ["up", "--engine", &canned.url, "--model", canned.model()];
     let mut up = Page {
         child: at_home(COCOON, dir.path()).args(engine).spawn().unwrap(),
     };

@@ -167,13 +167,7 @@ fn a_network_is_deployed_shown_and_changed_by_its_owner_only() {
 #[test]
 fn up_deploys_a_network_that_a_restart_finds_again() {
     let canned = Canned::start();
-    let up_arguments = [
-        "up",
-        "--engine",
-        &canned.url,
-        "--model",
-        canned.model(),
-    ];
+    let up_arguments = ["up", "--engine", &canned.url, "--model", canned.model()];
     let mut up = Up::start(&up_arguments);
     let money = up.money();
     let chain = ChainReader::new(&money.ledger);

@@ -176,6 +176,12 @@ impl Canned {
         self.runtime.block_on(send_raw(&self.http, api, body))
     }
 
+    /// The status of a page.
+    pub(crate) fn get(&self, url: &str) -> u16 {
+        let answer = self.runtime.block_on(self.http.get(url).send());
+        answer.map_or(0, |answer| answer.status().as_u16())
+    }
+
     /// Whether some request that reached the engine held this text.
     pub(crate) fn saw(&self, text: &str) -> bool {
         let text = text.as_bytes();
