@@ -3,6 +3,7 @@
 //! The modules need nothing of libFuzzer, so that the crate under test can include its own by `#[path]` and replay
 //! the committed corpus in its unit tests. An entry function panics iff the crate under test is wrong.
 
+pub mod accounting;
 pub mod attest;
 pub mod chain;
 pub mod contracts;

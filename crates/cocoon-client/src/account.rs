@@ -77,6 +77,8 @@ pub(crate) struct Feared {
     max_coefficient: Coefficient,
     /// The part of an API key's allowance.
     held: Option<Held>,
+    /// What the key may still spend, where that and nothing else lowered the price.
+    key_left: Option<Nanoton>,
 }
 
 /// A look at an account.
@@ -211,10 +213,12 @@ impl Account {
             Some(allowance) => Some(allowance.hold(prices.cost(worst).unwrap_or(Nanoton::new(u64::MAX)))?),
         };
         state.view.opened(worst);
+        let is_lowered = max_coefficient < order.max_coefficient && order.max_price.is_none();
         Ok(Feared {
             worst,
             max_coefficient,
             held,
+            key_left: left.filter(|_| is_lowered),
         })
     }
 
@@ -336,6 +340,26 @@ impl Feared {
     /// The highest price at which the request may be served.
     pub(crate) fn max_coefficient(&self) -> Coefficient {
         self.max_coefficient
+    }
+
+    /// A proxy's refusal as the caller is to be told: a price that is too low because the API key may not spend more is
+    /// nothing that waiting mends.
+    pub(crate) fn explain(key_left: Option<Nanoton>, refusal: Refusal) -> Refusal {
+        match key_left {
+            Some(left) if refusal.fault == Fault::PriceTooLow => Refusal::new(
+                Fault::PaymentRequired,
+                format!(
+                    "no worker serves this request for the {left} that this API key may still spend (hint: a lower max_tokens, \
+                     tomorrow, or `cocoon key limit`)"
+                ),
+            ),
+            _ => refusal,
+        }
+    }
+
+    /// What the API key may still spend, where that is what lowered the price.
+    pub(crate) fn key_left(&self) -> Option<Nanoton> {
+        self.key_left
     }
 }
 

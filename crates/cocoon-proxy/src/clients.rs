@@ -17,6 +17,7 @@ use crate::{
     metrics::Leg,
     node::Node,
     relay,
+    teller::Teller,
 };
 
 /// For the refusals of requests that a stopping proxy cuts off; they need no round trip.
@@ -53,6 +54,7 @@ async fn converse(node: &Arc<Node>, session: &Session, client: Party, mut events
     // Requests end with their client: dropping the set drops them, and every guard in them.
     let mut requests = JoinSet::new();
     let asker = node.new_asker();
+    let teller = Arc::new(Teller::default());
     loop {
         let event = tokio::select! {
             Some(_) = requests.join_next() => continue,
@@ -68,7 +70,30 @@ async fn converse(node: &Arc<Node>, session: &Session, client: Party, mut events
             None => return,
             Some(Event::Request(serving)) => {
                 let (node, link, client) = (Arc::clone(node), session.link().clone(), client.clone());
-                requests.spawn(async move { relay::serve(&node, &client, &link, asker, serving).await });
+                let teller = Arc::clone(&teller);
+                requests.spawn(async move {
+                    relay::serve(&node, &client, (&link, &teller), asker, serving).await
+                });
+            }
+            Some(Event::Query { id, question })
+                if peek_id(&question) == Some(client::UpdatePaymentStatus::ID) =>
+            {
+                let statement = match node.ledger.books().zip(client.owner) {
+                    Some((books, owner)) => books.statement(accounts::Party::client(owner)).await,
+                    None => Ok(None),
+                };
+                let statement = statement.ok().flatten().unwrap_or_default();
+                let told = teller.tell(statement, async |told| {
+                    let status = client::PaymentStatus {
+                        signed_payment: told.signed_payment(),
+                        db_tokens: told.journal(),
+                        max_tokens: told.memory(),
+                    };
+                    session.link().answer(id, Ok(status.to_boxed())).await
+                });
+                if told.await.is_err() {
+                    return;
+                }
             }
             Some(Event::Query { id, question }) => {
                 let answer = answer(node, client.owner, question).await;
@@ -112,23 +137,6 @@ async fn answer(node: &Node, owner: Option<Address>, question: Bytes) -> Result<
         Some(client::GetWorkerTypes::ID) => Ok(node
             .listing
             .types(|| node.board.view(|table, _| listing::types(table)))),
-        Some(client::UpdatePaymentStatus::ID) => {
-            let statement = match account {
-                Some((books, owner)) => books
-                    .statement(accounts::Party::client(owner))
-                    .await
-                    .ok()
-                    .flatten(),
-                None => None,
-            };
-            let statement = statement.unwrap_or_default();
-            Ok(client::PaymentStatus {
-                signed_payment: statement.signed_payment(),
-                db_tokens: statement.journal(),
-                max_tokens: statement.memory(),
-            }
-            .to_boxed())
-        }
         Some(client::RequestRefund::ID) => {
             let (books, owner) = account.ok_or(Denial::Ordinary("nothing is paid here"))?;
             let refund = books

@@ -20,6 +20,7 @@ mod options;
 mod relay;
 mod statement;
 mod status;
+mod teller;
 mod workers;
 
 pub use app::{App, RunError, StartError};

@@ -23,6 +23,7 @@ use crate::{
     listing::Listing,
     metrics::{OpenGuard, ProxyMetrics},
     options::Config,
+    teller::Teller,
 };
 
 /// A place at a worker.
@@ -64,6 +65,8 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct WorkerPeer {
     pub(crate) session: Session,
+    /// Tells it of its earnings.
+    pub(crate) teller: Teller,
     /// Whose money it earns.
     pub(crate) owner: Option<Address>,
     pub(crate) software: String,

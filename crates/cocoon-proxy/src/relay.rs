@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::accounting::{Paid, Party};
 use crate::board::{Ask, Asker, NoPlace};
 use crate::node::{Node, WorkerSlot};
+use crate::teller::Teller;
 use upload::{Kept, Upload, UploadEnd};
 
 /// Workers that one request may lose or be turned away by, beside those that are merely busy.
@@ -62,7 +63,13 @@ struct Job<'a> {
 }
 
 /// Serves one request of a client, to its end.
-pub(crate) async fn serve(node: &Node, client: &Party, link: &Link, asker: Asker, serving: Serving) {
+pub(crate) async fn serve(
+    node: &Node,
+    client: &Party,
+    (link, teller): (&Link, &Teller),
+    asker: Asker,
+    serving: Serving,
+) {
     let _open = node.open_request();
     let Serving {
         head,
@@ -70,7 +77,7 @@ pub(crate) async fn serve(node: &Node, client: &Party, link: &Link, asker: Asker
         mut answer,
     } = serving;
     let outcome = tokio::select! {
-        outcome = relay(node, client, link, asker, &head, body, &mut answer) => outcome,
+        outcome = relay(node, client, (link, teller), asker, &head, body, &mut answer) => outcome,
         () = node.stopped.cancelled() => {
             let message = "the proxy stopped before the answer was complete";
             Outcome::Refused(Refusal::new(Fault::Draining, message))
@@ -96,7 +103,7 @@ pub(crate) async fn serve(node: &Node, client: &Party, link: &Link, asker: Asker
 async fn relay(
     node: &Node,
     client: &Party,
-    link: &Link,
+    (link, teller): (&Link, &Teller),
     asker: Asker,
     head: &RequestHead,
     body: BodyReceiver,
@@ -146,7 +153,13 @@ async fn relay(
     match reservation.settle(&worker, agreed, usage).await {
         Ok(None) => Outcome::Served(AnswerEnd { usage, ..end }),
         Ok(Some(paid)) => {
-            tell_paid(&paid, (head.request_id, link), (job.leg, worker_link)).await;
+            let worker = slot.peer();
+            tell_paid(
+                paid,
+                (head.request_id, link, teller),
+                (job.leg, worker_link, &worker.teller),
+            )
+            .await;
             Outcome::Served(AnswerEnd { usage, ..end })
         }
         Err(refusal) => Outcome::Refused(refusal),
@@ -154,29 +167,34 @@ async fn relay(
 }
 
 /// Tells both sides what was paid (spec/ton.md 4.5). Who does not hear it asks for its status.
-async fn tell_paid(paid: &Paid, (request, client): (RequestId, &Link), (leg, worker): (RequestId, &Link)) {
+async fn tell_paid(
+    paid: Paid,
+    (request, client, to_client): (RequestId, &Link, &Teller),
+    (leg, worker, to_worker): (RequestId, &Link, &Teller),
+) {
     let request_tokens = i64::try_from(paid.tokens).unwrap_or(i64::MAX);
-    let for_client = proxy::ClientRequestPayment {
-        request_id: request.0,
-        signed_payment: paid.client.signed_payment(),
-        db_tokens: paid.client.journal(),
-        max_tokens: paid.client.memory(),
-        request_tokens,
-    };
-    let for_worker = proxy::WorkerRequestPaymentData {
-        request_id: leg.0,
-        signed_payment: paid.worker.signed_payment(),
-        db_tokens: paid.worker.journal(),
-        max_tokens: paid.worker.memory(),
-        request_tokens,
-        request_client_owner: TlString::EMPTY,
-    };
-    let told = async {
-        tokio::join!(
-            client.send(for_client.to_boxed()),
-            worker.send(for_worker.to_boxed())
-        )
-    };
+    let for_client = to_client.tell(paid.client, async |told| {
+        let message = proxy::ClientRequestPayment {
+            request_id: request.0,
+            signed_payment: told.signed_payment(),
+            db_tokens: told.journal(),
+            max_tokens: told.memory(),
+            request_tokens,
+        };
+        client.send(message.to_boxed()).await
+    });
+    let for_worker = to_worker.tell(paid.worker, async |told| {
+        let message = proxy::WorkerRequestPaymentData {
+            request_id: leg.0,
+            signed_payment: told.signed_payment(),
+            db_tokens: told.journal(),
+            max_tokens: told.memory(),
+            request_tokens,
+            request_client_owner: TlString::EMPTY,
+        };
+        worker.send(message.to_boxed()).await
+    });
+    let told = async { tokio::join!(for_client, for_worker) };
     // A link that does not take a message so long has other troubles.
     let _ = timeout(TELL_PAID, told).await;
 }

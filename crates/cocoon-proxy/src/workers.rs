@@ -7,7 +7,7 @@ use cocoon_accounting::Party;
 use cocoon_link::{Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
 use cocoon_tl::{TlObject as _, peek_id, worker};
-use cocoon_types::{Address, Coefficient, Fault};
+use cocoon_types::{Coefficient, Fault};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     },
     metrics::Leg,
     node::{Node, WorkerPeer},
+    teller::Teller,
 };
 
 /// Time for a worker's hello, which needs no round trip.
@@ -72,33 +73,25 @@ async fn on_board(
         capacity: announced.capacity,
         enabled: announced.enabled,
     };
-    let owner = announced.owner;
     let (model, tier, capacity) = (offer.model.clone(), offer.tier, offer.capacity);
-    let id = node.board.add(
-        offer,
-        Arc::new(WorkerPeer {
-            session: session.clone(),
-            owner: announced.owner,
-            software: hello.software,
-            context_length: hello.context_length,
-            engine: hello.engine,
-            since: Instant::now(),
-        }),
-    );
+    let peer = Arc::new(WorkerPeer {
+        session: session.clone(),
+        teller: Teller::default(),
+        owner: announced.owner,
+        software: hello.software,
+        context_length: hello.context_length,
+        engine: hello.engine,
+        since: Instant::now(),
+    });
+    let id = node.board.add(offer, Arc::clone(&peer));
     let _on_board = OnBoard { node, id };
     tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
-    let reason = converse(node, session, &mut events, id, owner).await;
+    let reason = converse(node, &peer, &mut events, id).await;
     tracing::info!(worker = %id, reason, "a worker has gone");
     reason
 }
 
-async fn converse(
-    node: &Node,
-    session: &Session,
-    events: &mut Events,
-    id: WorkerId,
-    owner: Option<Address>,
-) -> &'static str {
+async fn converse(node: &Node, peer: &WorkerPeer, events: &mut Events, id: WorkerId) -> &'static str {
     let mut wishes = Wishes::default();
     loop {
         let event = tokio::select! {
@@ -116,27 +109,30 @@ async fn converse(
                     return reason;
                 }
             }
-            Some(Event::Query { id: query, question }) => {
-                let answer = match peek_id(&question) {
-                    Some(worker::UpdatePaymentStatus::ID) => {
-                        let statement = match node.ledger.books().zip(owner) {
-                            Some((books, owner)) => {
-                                books.statement(Party::worker(owner)).await.ok().flatten()
-                            }
-                            None => None,
-                        };
-                        let statement = statement.unwrap_or_default();
-                        Ok(worker::PaymentStatus {
-                            signed_payment: statement.signed_payment(),
-                            db_tokens: statement.journal(),
-                            max_tokens: statement.memory(),
-                        }
-                        .to_boxed())
-                    }
-                    // What the original's reply object says when nobody answers it (spec/network.md 1.5).
-                    _ => Err((UNCODED, "Lost promise".to_owned())),
+            Some(Event::Query { id: query, question })
+                if peek_id(&question) == Some(worker::UpdatePaymentStatus::ID) =>
+            {
+                let statement = match node.ledger.books().zip(peer.owner) {
+                    Some((books, owner)) => books.statement(Party::worker(owner)).await,
+                    None => Ok(None),
                 };
-                if session.link().answer(query, answer).await.is_err() {
+                let statement = statement.ok().flatten().unwrap_or_default();
+                let told = peer.teller.tell(statement, async |told| {
+                    let status = worker::PaymentStatus {
+                        signed_payment: told.signed_payment(),
+                        db_tokens: told.journal(),
+                        max_tokens: told.memory(),
+                    };
+                    peer.session.link().answer(query, Ok(status.to_boxed())).await
+                });
+                if told.await.is_err() {
+                    return "its link ended";
+                }
+            }
+            Some(Event::Query { id: query, .. }) => {
+                // What the original's reply object says when nobody answers it (spec/network.md 1.5).
+                let nobody = Err((UNCODED, "Lost promise".to_owned()));
+                if peer.session.link().answer(query, nobody).await.is_err() {
                     return "its link ended";
                 }
             }

@@ -1,7 +1,6 @@
 //! Keeps the link to one proxy up.
 
 use std::{
-    error::Error,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},

@@ -238,7 +238,7 @@ async fn a_key_spends_its_daily_limit_and_no_more() -> anyhow::Result<()> {
             daily: Some(Nanoton::new(nano)),
             total: None,
         };
-        let poor = file.create("app", daily(20_000), 0)?;
+        let poor = file.create("app", daily(100_000), 0)?;
         let rich = file.create("own", KeyLimits::default(), 0)?;
         let paid = paid_behind("manual", Some(dir.path().to_owned())).await?;
         let api = paid.network.api();
@@ -261,7 +261,7 @@ async fn a_key_spends_its_daily_limit_and_no_more() -> anyhow::Result<()> {
         };
         assert_eq!(refused.status, 402, "{}", refused.text());
         assert!(refused.text().contains("cocoon key limit"), "{}", refused.text());
-        assert!(answers > 0 && spent <= 20_000, "{answers} answers cost {spent}");
+        assert!(answers > 0 && spent <= 100_000, "{answers} answers cost {spent}");
         let rich = post_with_key(&url, rich.key.expose(), &ask).await?;
         assert_eq!(rich.status, 200, "another key is not concerned");
 
@@ -275,6 +275,34 @@ async fn a_key_spends_its_daily_limit_and_no_more() -> anyhow::Result<()> {
         let spending = std::fs::read_to_string(dir.path().join("api-key-spending.toml"))?;
         assert!(spending.contains(&format!("today = {spent}")), "{spending}");
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_side_by_side_are_told_of_in_order() -> anyhow::Result<()> {
+    within(LIMIT, async {
+        let paid = paid("manual").await?;
+        let ask = chat(json!({"max_tokens": 16}));
+        let mut tokens = 0;
+        for _ in 0..8 {
+            // Each ends with the levels of its own moment; a level that falls is a lie, and ends the link.
+            let answers =
+                futures_util::future::join_all((0..16).map(|_| paid.network.post("/chat/completions", &ask)))
+                    .await;
+            for answer in answers {
+                let answer = answer?;
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                tokens += answer.json()?["usage"]["total_cost"].as_u64().unwrap_or(0) / 20;
+            }
+        }
+        eventually("all of it is signed", async || {
+            paid.account()
+                .await
+                .is_ok_and(|account| account["proxies"][0]["signed_tokens"] == tokens)
+        })
+        .await?;
+        paid.network.stop().await
     })
     .await
 }

@@ -32,6 +32,7 @@ struct Told {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how often is the recipe's argument")]
 fn kills_under_load_lose_and_double_nothing() {
     let kills: u32 = std::env::var("COCOON_KILLS").map_or(10, |kills| kills.parse().unwrap());
     let canned = Canned::start();
@@ -145,12 +146,12 @@ fn ask(canned: &Canned, api: &str, index: usize, done: &AtomicBool) -> Told {
 fn usage(text: &str) -> Option<u64> {
     let whole = |text: &str| serde_json::from_str::<Value>(text).ok();
     let object = whole(text).or_else(|| {
-        let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let mut events = text.lines().filter_map(|line| line.strip_prefix("data: "));
         text.contains("[DONE]").then_some(())?;
         events
+            .by_ref()
             .filter_map(whole)
-            .filter(|event| event["usage"].is_object())
-            .last()
+            .rfind(|event| event["usage"].is_object())
     })?;
     let count = |name: &str| object["usage"][name].as_u64();
     Some(count("prompt_tokens")? + 8 * count("completion_tokens")?)

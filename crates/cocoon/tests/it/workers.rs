@@ -43,7 +43,9 @@ fn both_serve_and_a_killed_one_comes_back() {
         }
         answers
     });
-    assert!(answers.iter().all(|answer| answer.status == 200));
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}\n{}", answer.text, up.log());
+    }
     let workers = up.roles("worker");
     let served: Vec<u64> = workers
         .iter()
