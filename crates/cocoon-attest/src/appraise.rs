@@ -5,12 +5,13 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use cocoon_types::Tier;
 
 use crate::certificate::{Certificate, MAX_QUOTE_BYTES};
-use crate::image::{Measurements, report_data};
 use crate::oid;
-use crate::policy::{Accelerators, EvidenceRule, ImageRule, Policy, Side, Simulated};
+use crate::policy::{Accelerators, Policy, Side};
 use crate::refusal::Refusal;
 use crate::roots::Roots;
 use crate::tdx::{self, Collateral, TdxClaims};
+
+mod worth;
 
 /// What the acceptor's certificate must name: the original dials its proxies under this literal (spec/network.md 3.1, 3.7).
 const ACCEPTOR_NAME: &[u8] = b"127.0.0.1";
@@ -66,12 +67,12 @@ pub struct Evidence<'a> {
     pub accelerators: Accelerators,
 }
 
-/// What the evidence came to.
-struct Worth {
-    tier: Tier,
-    image_hash: [u8; 32],
-    expires_at: u64,
-    tdx: Option<Arc<TdxClaims>>,
+/// What the maker vouches for the evidence: it travels with it, or comes from a cache.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Endorsements<'a> {
+    /// Intel's, for a TDX quote.
+    Tdx(&'a Collateral),
 }
 
 /// Appraises a peer's certificate without collateral, up to the makers' roots: hardware evidence is refused for want of it.
@@ -100,7 +101,7 @@ pub fn appraise_certificate(
 /// The [`Refusal`] of the first check that fails, in the order of spec/network.md 3.7.
 pub fn appraise(
     evidence: Evidence<'_>,
-    collateral: Option<&Collateral>,
+    endorsements: Option<Endorsements<'_>>,
     policy: &Policy,
     roots: &Roots,
     now: u64,
@@ -140,11 +141,13 @@ pub fn appraise(
     check_self_signature(&certificate, &key)?;
     // Step 9: policy.
     let worth = match certificate.extensions.quote {
-        None => without_evidence(policy)?,
-        Some(quote) if quote.len() == SIMULATED_QUOTE_BYTES => simulated(quote, &key, policy)?,
+        None => worth::without_evidence(policy)?,
+        Some(quote) if quote.len() == SIMULATED_QUOTE_BYTES => worth::simulated(quote, &key, policy)?,
         Some(quote) if tdx::looks_like_tdx(quote) => {
-            let collateral = collateral.ok_or(Refusal::CollateralMissing)?;
-            trust_domain(quote, &key, collateral, accelerators, policy, roots, now)?
+            let Some(Endorsements::Tdx(collateral)) = endorsements else {
+                return Err(Refusal::CollateralMissing);
+            };
+            worth::trust_domain(quote, &key, collateral, accelerators, policy, roots, now)?
         }
         Some(_) => return Err(Refusal::HardwareEvidence),
     };
@@ -251,87 +254,6 @@ fn check_self_signature(certificate: &Certificate<'_>, key: &[u8; 32]) -> Result
     UnparsedPublicKey::new(&ED25519, key)
         .verify(certificate.to_be_signed, certificate.signature)
         .map_err(|_| Refusal::SelfSignature)
-}
-
-/// Step 9 without a quote.
-fn without_evidence(policy: &Policy) -> Result<Worth, Refusal> {
-    match (policy.evidence, &policy.image_hashes) {
-        (EvidenceRule::Required { .. }, _) => Err(Refusal::EvidenceMissing),
-        // No evidence names no image, so it is on no list, not even on one that holds the zero hash.
-        (EvidenceRule::Optional { .. }, ImageRule::Listed(_)) => Err(Refusal::ImageNotListed),
-        (EvidenceRule::Optional { .. }, ImageRule::Any) => Ok(Worth {
-            tier: Tier::Open,
-            image_hash: [0; 32],
-            expires_at: u64::MAX,
-            tdx: None,
-        }),
-    }
-}
-
-/// Step 9 with the original's simulated quote, which is the report data and nothing else.
-fn simulated(quote: &[u8], key: &[u8; 32], policy: &Policy) -> Result<Worth, Refusal> {
-    if policy.evidence.simulated() == Simulated::Refuse {
-        return Err(Refusal::SimulatedEvidence);
-    }
-    if quote != report_data(key) {
-        return Err(Refusal::ReportData);
-    }
-    let image_hash = Measurements::ZERO.image_hash();
-    check_image(&image_hash, policy)?;
-    Ok(Worth {
-        tier: Tier::Simulated,
-        image_hash,
-        expires_at: u64::MAX,
-        tdx: None,
-    })
-}
-
-/// Step 9 with a TDX quote. Which root it leads to decides between simulated evidence and any other, and nothing else does.
-fn trust_domain(
-    quote: &[u8],
-    key: &[u8; 32],
-    collateral: &Collateral,
-    accelerators: Accelerators,
-    policy: &Policy,
-    roots: &Roots,
-    now: u64,
-) -> Result<Worth, Refusal> {
-    // (e) before (c): it costs nothing, and a quote about somebody else need not be verified.
-    if tdx::unverified_report_data(quote)? != report_data(key) {
-        return Err(Refusal::ReportData);
-    }
-    let development = match roots.development_der() {
-        Some(root) if tdx::names_root(quote, collateral, root)? => Some(root),
-        _ => None,
-    };
-    if development.is_some() && policy.evidence.simulated() == Simulated::Refuse {
-        return Err(Refusal::SimulatedEvidence);
-    }
-    let root = development.unwrap_or(roots.intel());
-    let claims = tdx::verify(quote, collateral, root, &policy.tdx, now)?;
-    let image_hash = claims.measurements.image_hash();
-    check_image(&image_hash, policy)?;
-    let tier = match (development, &policy.image_hashes, accelerators) {
-        (Some(_), _, _) => Tier::Simulated,
-        // A genuine domain in which anything at all may run: nobody vouches for what it does with a prompt.
-        (None, ImageRule::Any, _) => Tier::Open,
-        (None, ImageRule::Listed(_), Accelerators::None | Accelerators::Attested) => Tier::Confidential,
-        (None, ImageRule::Listed(_), Accelerators::NotAttested) => Tier::Attested,
-    };
-    Ok(Worth {
-        tier,
-        image_hash,
-        expires_at: claims.expires_at,
-        tdx: Some(Arc::new(claims)),
-    })
-}
-
-fn check_image(image_hash: &[u8; 32], policy: &Policy) -> Result<(), Refusal> {
-    match &policy.image_hashes {
-        ImageRule::Any => Ok(()),
-        ImageRule::Listed(hashes) if hashes.contains(image_hash) => Ok(()),
-        ImageRule::Listed(_) => Err(Refusal::ImageNotListed),
-    }
 }
 
 #[cfg(test)]

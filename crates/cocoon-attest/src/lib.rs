@@ -32,7 +32,7 @@ pub mod tdx;
 mod time;
 mod x509;
 
-pub use appraise::{Evidence, VerifiedPeer, appraise, appraise_certificate, public_key};
+pub use appraise::{Endorsements, Evidence, VerifiedPeer, appraise, appraise_certificate, public_key};
 pub use certificate::{MAX_CERTIFICATE_BYTES, MAX_QUOTE_BYTES};
 pub use draft::{Draft, DraftError, Extension, public_key_info};
 pub use image::{Measurements, report_data};

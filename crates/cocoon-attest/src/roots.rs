@@ -1,3 +1,5 @@
+use crate::gpu::NVIDIA_DEVICE_ROOT;
+use crate::snp::AMD_ROOTS;
 use crate::tdx::trusted_name;
 
 /// Intel's root of provisioning, the "Intel SGX Root CA". Its key id is the one of spec/network.md 3.5.
@@ -54,6 +56,16 @@ impl Roots {
     /// Intel's root, in DER.
     pub const fn intel(&self) -> &[u8] {
         INTEL
+    }
+
+    /// AMD's roots, one for each product line, in DER.
+    pub const fn amd(&self) -> &[&'static [u8]] {
+        &AMD_ROOTS
+    }
+
+    /// NVIDIA's root of devices, in DER.
+    pub const fn nvidia(&self) -> &[u8] {
+        NVIDIA_DEVICE_ROOT
     }
 
     /// The development root, in DER.

@@ -5,7 +5,9 @@ use super::*;
 use crate::certificate::MAX_CERTIFICATE_BYTES;
 use crate::der;
 use crate::draft::{Draft, Extension};
+use crate::image::{Measurements, report_data};
 use crate::oid;
+use crate::policy::{EvidenceRule, ImageRule, Simulated};
 
 mod foreign;
 mod form;

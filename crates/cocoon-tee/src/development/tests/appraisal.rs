@@ -2,8 +2,8 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use cocoon_attest::{
-    Accelerators, Draft, Evidence, EvidenceRule, ImageRule, Policy, Refusal, Side, Simulated, VerifiedPeer,
-    appraise, appraise_certificate, report_data,
+    Accelerators, Draft, Endorsements, Evidence, EvidenceRule, ImageRule, Policy, Refusal, Side, Simulated,
+    VerifiedPeer, appraise, appraise_certificate, report_data,
 };
 use cocoon_types::Tier;
 
@@ -43,7 +43,7 @@ fn appraise_with(tee: &DevelopmentTee, policy: &Policy, roots: &Roots) -> Result
     let collateral = tee.collateral(NOW).unwrap();
     appraise(
         evidence(&certificate, Accelerators::None),
-        Some(&collateral),
+        Some(Endorsements::Tdx(&collateral)),
         policy,
         roots,
         NOW,
@@ -64,7 +64,7 @@ fn development_evidence_is_simulated_whatever_else_holds() {
             let certificate = certificate(&tee, format);
             let peer = appraise(
                 evidence(&certificate, accelerators),
-                Some(&collateral),
+                Some(Endorsements::Tdx(&collateral)),
                 &policy,
                 &tee.roots().unwrap(),
                 NOW,
@@ -143,7 +143,7 @@ fn evidence_that_ends_before_the_certificate_ends_the_peer() {
     let old = tee.collateral(NOW - 30 * 86_400 + 3600);
     let peer = appraise(
         evidence(&certificate, Accelerators::None),
-        Some(&old.unwrap()),
+        Some(Endorsements::Tdx(&old.unwrap())),
         &policy(Simulated::AcceptOnTestNetwork, listed()),
         &tee.roots().unwrap(),
         NOW,
