@@ -17,7 +17,8 @@ pub struct SnpPolicy {
     /// The minima are the microcode of AMD-SB-3019, the first that checks patches' signatures rightly; see
     /// [`SnpProductRule`]. Whoever runs a network raises them with AMD's bulletins.
     pub products: Vec<SnpProductRule>,
-    /// Whether a revocation list signed by AMD's root must be there. Default: yes.
+    /// Whether a revocation list signed by AMD's root must be there. Default: yes. AMD's live about six weeks, and what they
+    /// support ends with them.
     pub require_revocation_list: bool,
     /// Whether a provider's loaded key may sign. Default: no. It hides which chip speaks, and one that leaks speaks
     /// for all machines of the provider.
