@@ -1,7 +1,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    account, chat, doctor, earnings, key, ledger, logging, model, network, role, settle, up, wallet,
+    account, attest, chat, doctor, earnings, key, ledger, logging, model, network, role, settle, up, wallet,
 };
 
 /// Confidential AI computing on TON.
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Network(network::NetworkArgs),
     /// Run a chain for a test network on this machine: real contracts and gas, test coins.
     Ledger(ledger::LedgerArgs),
+    /// Look at evidence: this machine's, or somebody's in a file.
+    Attest(attest::AttestArgs),
     /// Say what this machine can do and what is missing for more.
     Doctor(doctor::DoctorArgs),
 }

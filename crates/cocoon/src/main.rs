@@ -6,6 +6,7 @@
 
 mod account;
 mod api;
+mod attest;
 mod chain;
 mod chat;
 mod cli;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             cli::Command::Wallet(args) => wallet::run(args).await,
             cli::Command::Network(args) => network::run(args).await,
             cli::Command::Ledger(args) => ledger::run(args).await,
+            cli::Command::Attest(args) => attest::run(args).await,
             cli::Command::Doctor(args) => doctor::run(args).await,
         }
     });

@@ -1,6 +1,7 @@
 //! The `cocoon` program as a person uses it: real processes, real sockets, a real model.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attest;
 mod cli;
 mod kills;
 mod ledger;
