@@ -51,3 +51,6 @@ impl Tee {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
