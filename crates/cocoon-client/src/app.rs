@@ -121,6 +121,7 @@ impl App {
             proxies,
             options,
             config.is_test,
+            config.allow_proxy_plaintext,
             money.as_ref(),
             &metrics,
             &mut tasks,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     account::Feared,
     allowance::Allowance,
-    links::{self, Links, Slot},
+    links::{Links, Slot},
     metrics::GatewayMetrics,
 };
 pub(crate) use answer::Answer;
@@ -88,7 +88,7 @@ pub(crate) fn timed_out() -> Refusal {
 /// One attempt at one proxy, up to the first bytes of the answer.
 async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
     // The body is handed to a verified peer of an acceptable tier only.
-    links::admit(slot.peer(), order.tier)?;
+    slot.admit(order.tier)?;
     let feared = match slot.account() {
         None => None,
         Some(account) => Some(account.open(order)?),

@@ -13,7 +13,8 @@ use cocoon_accounting::ClientPolicy;
 use cocoon_attest::VerifiedPeer;
 use cocoon_chain::Purse;
 use cocoon_link::{LinkOptions, Session};
-use cocoon_types::{Fault, Refusal, TierPolicy};
+use cocoon_original::Bridge;
+use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
 use tokio::task::JoinSet;
 
 use crate::{account::Account, metrics::GatewayMetrics};
@@ -42,6 +43,8 @@ struct Live {
     open: AtomicUsize,
     /// What pays for them.
     account: Option<Arc<Account>>,
+    /// Between us and a proxy of protocol 2 or less, which reads them all.
+    bridge: Option<Bridge>,
 }
 
 /// Who pays for requests.
@@ -67,6 +70,7 @@ impl Links {
         proxies: Vec<String>,
         options: LinkOptions,
         is_test: bool,
+        allow_plaintext: bool,
         money: Option<&Money>,
         metrics: &GatewayMetrics,
         tasks: &mut JoinSet<()>,
@@ -86,6 +90,7 @@ impl Links {
                 target: Arc::clone(target),
                 options: Arc::clone(&options),
                 is_test,
+                allow_plaintext,
                 metrics: metrics.clone(),
                 money: money.cloned(),
             };
@@ -124,7 +129,7 @@ impl Links {
             if tried.contains(&index) {
                 continue;
             }
-            if admit(live.session.link().peer(), tier).is_err() {
+            if live.admit(tier).is_err() {
                 unacceptable = true;
                 continue;
             }
@@ -168,18 +173,28 @@ impl Links {
     }
 }
 
-/// Whether the body of a request that accepts `tier` may be handed to this peer.
-///
-/// Until requests are sealed past the proxy, the proxy reads them, so its own tier must be acceptable.
-///
-/// # Errors
-/// [`Fault::TierUnavailable`].
-pub(crate) fn admit(peer: &VerifiedPeer, tier: TierPolicy) -> Result<(), Refusal> {
-    if tier.accepts(peer.tier()) {
-        return Ok(());
+// === impl Live ===
+
+impl Live {
+    /// Whether the body of a request that accepts `tier` may be handed to this peer.
+    ///
+    /// Until requests are sealed past the proxy, the proxy reads them, so its own tier must be acceptable. Of the workers of a
+    /// proxy of protocol 2 or less nothing is known (docs/adr/0006).
+    fn admit(&self, tier: TierPolicy) -> Result<(), Refusal> {
+        let peer = self.session.link().peer().tier();
+        let message = if !tier.accepts(peer) {
+            format!("the proxy is {peer}, the request accepts {tier}")
+        } else if self.is_plaintext() && !tier.accepts(Tier::Open) {
+            format!("the proxy speaks protocol 2 or less, which is tier open; the request accepts {tier}")
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::new(Fault::TierUnavailable, message))
     }
-    let message = format!("the proxy is {}, the request accepts {tier}", peer.tier());
-    Err(Refusal::new(Fault::TierUnavailable, message))
+
+    fn is_plaintext(&self) -> bool {
+        self.bridge.is_some()
+    }
 }
 
 // === impl Target ===
@@ -233,6 +248,19 @@ impl Slot {
     /// What pays at this proxy.
     pub(crate) fn account(&self) -> Option<&Arc<Account>> {
         self.live.account.as_ref()
+    }
+
+    /// Whether the body of a request that accepts `tier` may be handed to this proxy.
+    ///
+    /// # Errors
+    /// [`Fault::TierUnavailable`].
+    pub(crate) fn admit(&self, tier: TierPolicy) -> Result<(), Refusal> {
+        self.live.admit(tier)
+    }
+
+    /// Whether the proxy reads what it is sent, because its protocol is 2 or less.
+    pub(crate) fn is_plaintext(&self) -> bool {
+        self.live.is_plaintext()
     }
 
     /// Who is at the other end of the link.

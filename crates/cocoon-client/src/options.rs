@@ -46,6 +46,10 @@ pub struct Options {
     /// accept `simulated` by name [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_ACCEPT_SIMULATED")]
     pub accept_simulated: Option<bool>,
+    /// Use proxies of the original (protocol 2 or less) too, which read every request and every answer; such answers are
+    /// tier open, and only requests that accept open go there; needs `chain` [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_ALLOW_PROXY_PLAINTEXT")]
+    pub allow_proxy_plaintext: Option<bool>,
     /// Image hashes that proxies may run, in hex; empty refuses every proxy, except on a test network or when `tier` is
     /// open, where it accepts any
     #[arg(
@@ -116,6 +120,8 @@ pub struct Config {
     pub is_test: bool,
     /// Simulated evidence is accepted on links; implies `is_test`.
     pub accept_simulated: bool,
+    /// Proxies of protocol 2 or less are used, which read everything.
+    pub allow_proxy_plaintext: bool,
     /// Images that proxies may run; see [`Options::proxy_images`].
     pub proxy_images: Vec<[u8; 32]>,
     /// Where the API keys are; nothing for the default.
@@ -217,6 +223,7 @@ impl Options {
             max_body_bytes: self.max_body_bytes.or(file.max_body_bytes),
             is_test: self.is_test.or(file.is_test),
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            allow_proxy_plaintext: self.allow_proxy_plaintext.or(file.allow_proxy_plaintext),
             proxy_images: first_filled(self.proxy_images, file.proxy_images),
             state_dir: self.state_dir.or(file.state_dir),
             api_keys: self.api_keys.or(file.api_keys),
@@ -320,6 +327,7 @@ impl Options {
             max_body_bytes,
             is_test,
             accept_simulated,
+            allow_proxy_plaintext: self.allow_proxy_plaintext.unwrap_or(false),
             proxy_images: self
                 .proxy_images
                 .iter()

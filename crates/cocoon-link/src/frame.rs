@@ -35,6 +35,11 @@ impl FrameReader {
         }
     }
 
+    /// Takes payloads of up to this many bytes, when that is more than before.
+    pub(crate) fn allow(&mut self, bytes: usize) {
+        self.largest = self.largest.max(bytes);
+    }
+
     /// The payload of the next frame, if it is here whole. It shares the buffer that it was read into.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         let Some(length) = self.length()? else {

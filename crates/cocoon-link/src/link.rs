@@ -31,6 +31,9 @@ pub(crate) use outbox::Outgoing;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use {batch::Batch, reader::Reader};
 
+/// What a pair of joined links holds in each direction, like a pair of socket buffers.
+const PAIR_BUFFER: usize = 64 * 1024;
+
 /// An attested connection after the `tcp.connect` exchange. Clones are the same link; it ends when the last of them and
 /// everything made from it (session, exchanges) is gone, after what is queued has been written.
 #[derive(Clone)]
@@ -123,6 +126,26 @@ impl Link {
         Ok((Self { owner }, inbox))
     }
 
+    /// Two links of this process, joined to each other: what one sends, the other receives. For a translator that stands
+    /// between a role and a peer of another protocol; `peer` and `remote_addr` are that peer's, on both.
+    ///
+    /// # Errors
+    /// A defect of ours: the two did not greet each other.
+    pub async fn pair(
+        peer: &VerifiedPeer,
+        remote_addr: SocketAddr,
+    ) -> Result<[(Self, Inbox); 2], LinkClosed> {
+        let (near, far) = tokio::io::duplex(PAIR_BUFFER);
+        let join = |io, side| Self::establish(io, peer.clone(), remote_addr, side, LinkLimits::default());
+        let joined = tokio::try_join!(join(near, Side::Dialler), join(far, Side::Acceptor));
+        match joined {
+            Ok((near, far)) => Ok([near, far]),
+            Err(broken) => Err(LinkClosed {
+                reason: broken.to_string(),
+            }),
+        }
+    }
+
     /// A link that nothing reads and writes.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn without_tasks(peer: VerifiedPeer) -> (Self, Inbox) {
@@ -195,6 +218,12 @@ impl Link {
     /// Whether the link has ended.
     pub fn is_closed(&self) -> bool {
         self.owner.core.is_ended()
+    }
+
+    /// Takes frames of up to so many bytes of payload from now on, when that is more than before. For peers of the
+    /// original, which send a whole request in one, once they are known.
+    pub fn allow_frames(&self, bytes: usize) {
+        self.owner.core.allow_frames(bytes);
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

@@ -30,6 +30,8 @@ pub struct Counts {
     pub endpoint_unsupported: usize,
     /// They are switched off, or their engine is not well.
     pub disabled: usize,
+    /// They speak protocol 2 or less, and the request does not.
+    pub plaintext_refused: usize,
     /// The request does not accept their tier.
     pub tier_refused: usize,
     /// They ask more than the request pays.
@@ -60,6 +62,8 @@ pub enum Obstacle {
     EndpointUnsupported,
     /// All who could are disabled.
     AllDisabled,
+    /// All who could speak protocol 2 or less, which a request of protocol 3 never goes to.
+    PlaintextOnly,
     /// None has a tier that the request accepts.
     TierUnavailable,
     /// All at the right tier ask more than the request pays.
@@ -90,6 +94,8 @@ pub enum Verdict {
     TooExpensive(Coefficient),
     /// The request does not accept its tier.
     TierRefused(Tier),
+    /// It speaks protocol 2 or less, and the request does not.
+    PlaintextRefused,
     /// It is switched off, or its engine is not well.
     Disabled,
     /// The endpoint is not among its own.
@@ -104,7 +110,7 @@ impl NoMatch {
         match self.obstacle {
             Obstacle::UnknownModel | Obstacle::EndpointUnsupported => Fault::UnknownModel,
             Obstacle::AllDisabled | Obstacle::AllTried => Fault::NoWorker,
-            Obstacle::TierUnavailable => Fault::TierUnavailable,
+            Obstacle::PlaintextOnly | Obstacle::TierUnavailable => Fault::TierUnavailable,
             Obstacle::PriceTooLow { .. } => Fault::PriceTooLow,
             Obstacle::Busy => Fault::Busy,
         }
@@ -122,6 +128,10 @@ impl NoMatch {
             Obstacle::UnknownModel => format!("no worker serves a model named {model}"),
             Obstacle::EndpointUnsupported => format!("{model} does not serve {}", wanted.endpoint),
             Obstacle::AllDisabled => format!("{model}: {} not ready", workers(counts.disabled)),
+            Obstacle::PlaintextOnly => format!(
+                "{model}: {} of protocol 2 or less, which this request does not go to: the proxy could read it",
+                workers(counts.plaintext_refused)
+            ),
             Obstacle::TierUnavailable => format!(
                 "{model}: {}, none at the tier that was asked for ({})",
                 workers(counts.tier_refused),
@@ -161,6 +171,9 @@ impl fmt::Display for Verdict {
             Self::Full(load) => write!(f, "full ({load})"),
             Self::Excluded => f.write_str("already tried for this request"),
             Self::TooExpensive(coefficient) => write!(f, "asks {coefficient}, more than the limit"),
+            Self::PlaintextRefused => {
+                f.write_str("speaks protocol 2 or less: the proxy could read the request")
+            }
             Self::TierRefused(tier) => write!(f, "its tier ({tier}) is not accepted"),
             Self::Disabled => f.write_str("disabled, or its engine is not ready"),
             Self::EndpointUnsupported => f.write_str("does not serve the endpoint"),

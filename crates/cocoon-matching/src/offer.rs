@@ -25,6 +25,9 @@ pub struct Offer {
     pub capacity: NonZeroU32,
     /// Whether it takes requests now.
     pub enabled: bool,
+    /// Whether it speaks a protocol that leaves what it is asked readable to the proxy (2 or less). Only requests that
+    /// came in such a protocol go to it.
+    pub plaintext: bool,
 }
 
 /// What a request asks for.
@@ -38,6 +41,8 @@ pub struct Wanted<'a> {
     pub tier: TierPolicy,
     /// The most that it pays.
     pub max_coefficient: Coefficient,
+    /// Whether the request itself came in a protocol that leaves it readable to the proxy (2 or less).
+    pub plaintext: bool,
     /// Workers that must not be chosen, because they have already been tried. A handful at most.
     pub excluded: &'a [WorkerId],
 }

@@ -267,7 +267,7 @@ impl Table {
         if let Some(group) = groups.iter_mut().find(|group| group.is_of(offer)) {
             group.insert(id, offer, worker.load());
         } else {
-            let mut group = Group::new(offer.tier, offer.endpoints);
+            let mut group = Group::of(offer);
             group.insert(id, offer, worker.load());
             groups.push(group);
         }
@@ -306,7 +306,9 @@ impl Worker {
 }
 
 fn suits(group: &Group, wanted: &Wanted<'_>) -> bool {
-    group.endpoints.contains(wanted.endpoint) && wanted.tier.accepts(group.tier)
+    group.endpoints.contains(wanted.endpoint)
+        && (wanted.plaintext || !group.plaintext)
+        && wanted.tier.accepts(group.tier)
 }
 
 /// A number below `bound`, as likely as any other up to one part in 2^64 / bound; 0 when the bound is 0.
@@ -322,6 +324,8 @@ fn verdict(worker: &Worker, id: WorkerId, wanted: &Wanted<'_>) -> Option<Verdict
         Some(Verdict::EndpointUnsupported)
     } else if !offer.enabled {
         Some(Verdict::Disabled)
+    } else if offer.plaintext && !wanted.plaintext {
+        Some(Verdict::PlaintextRefused)
     } else if !wanted.tier.accepts(offer.tier) {
         Some(Verdict::TierRefused(offer.tier))
     } else if offer.coefficient > wanted.max_coefficient {
@@ -345,6 +349,8 @@ fn obstacle(counts: &Counts, cheapest: Option<Coefficient>) -> Obstacle {
         Obstacle::PriceTooLow { cheapest }
     } else if counts.tier_refused > 0 {
         Obstacle::TierUnavailable
+    } else if counts.plaintext_refused > 0 {
+        Obstacle::PlaintextOnly
     } else if counts.disabled > 0 {
         Obstacle::AllDisabled
     } else if counts.endpoint_unsupported > 0 {

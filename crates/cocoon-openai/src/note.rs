@@ -19,14 +19,21 @@ use crate::{
 /// What is added to one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
+    /// What stands in `usage`, where it is known.
+    pub costs: Option<Costs>,
+    /// The `cocoon` object, as JSON.
+    pub cocoon: String,
+}
+
+/// What an answer cost, as the original tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Costs {
     /// Cost of all prompt tokens.
     pub prompt: Nanoton,
     /// Cost of all completion tokens.
     pub completion: Nanoton,
     /// Both.
     pub total: Nanoton,
-    /// The `cocoon` object, as JSON.
-    pub cocoon: String,
 }
 
 /// Adds notes to a stream of events: to each that tells usage.
@@ -52,14 +59,16 @@ pub fn noted(body: &[u8], note: impl FnOnce(&Usage) -> Option<Note>) -> Option<B
     let empty = usage.get(1..usage.len() - 1)?.trim_ascii().is_empty();
     let mut costs = String::with_capacity(128);
     let comma = if empty { "" } else { "," };
-    // Writing to a String cannot fail.
-    let _ = write!(
-        costs,
-        "{comma}\"prompt_total_cost\":{},\"completion_total_cost\":{},\"total_cost\":{}",
-        note.prompt.nano(),
-        note.completion.nano(),
-        note.total.nano()
-    );
+    if let Some(cost) = &note.costs {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            costs,
+            "{comma}\"prompt_total_cost\":{},\"completion_total_cost\":{},\"total_cost\":{}",
+            cost.prompt.nano(),
+            cost.completion.nano(),
+            cost.total.nano()
+        );
+    }
     let mut out = BytesMut::with_capacity(body.len() + costs.len() + note.cocoon.len() + 12);
     out.extend_from_slice(body.get(..usage_end)?);
     out.extend_from_slice(costs.as_bytes());

@@ -35,6 +35,8 @@ pub(crate) struct Ask {
     pub(crate) endpoint: Endpoint,
     pub(crate) tier: TierPolicy,
     pub(crate) max_coefficient: Coefficient,
+    /// It came in a protocol that leaves it readable here (2 or less), so that workers of such a protocol may have it.
+    pub(crate) plaintext: bool,
 }
 
 /// Why there is no place.
@@ -91,6 +93,7 @@ impl Ask {
             endpoint: self.endpoint,
             tier: self.tier,
             max_coefficient: self.max_coefficient,
+            plaintext: self.plaintext,
             excluded,
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     listing,
     metrics::Leg,
     node::Node,
+    original::{self, Joined},
     relay,
     teller::Teller,
 };
@@ -26,17 +27,36 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Serves one client from its link to its end.
 pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
     let handshake = leg::ClientHandshake::new(node.expected());
-    let Some(leg::Authorized { owner }) = handshake::drive(&link, &mut inbox, handshake).await else {
+    let Some(leg::Authorized { owner, version }) = handshake::drive(&link, &mut inbox, handshake).await
+    else {
         node.metrics.denied.get_or_create(&Leg::CLIENTS).inc();
         return;
     };
     let _counted = node.metrics.link(Leg::CLIENTS);
+    let Some(Joined {
+        link,
+        inbox,
+        bridge,
+        place: _place,
+    }) = original::client(&node, link, inbox, version).await
+    else {
+        return;
+    };
     let (session, events) = Session::start(link, inbox, hello(), Fault::ProxyLost);
-    let client = Party {
-        peer: session.link().peer().clone(),
-        owner,
+    let client = relay::Client {
+        party: Party {
+            peer: session.link().peer().clone(),
+            owner,
+        },
+        link: session.link().clone(),
+        teller: Arc::new(Teller::default()),
+        asker: node.new_asker(),
+        plaintext: bridge.is_some(),
     };
     converse(&node, &session, client, events).await;
+    if let Some(bridge) = bridge {
+        bridge.end().await;
+    }
 }
 
 /// What this proxy says of itself to either leg.
@@ -50,11 +70,9 @@ pub(crate) fn hello() -> Hello {
     }
 }
 
-async fn converse(node: &Arc<Node>, session: &Session, client: Party, mut events: Events) {
+async fn converse(node: &Arc<Node>, session: &Session, client: relay::Client, mut events: Events) {
     // Requests end with their client: dropping the set drops them, and every guard in them.
     let mut requests = JoinSet::new();
-    let asker = node.new_asker();
-    let teller = Arc::new(Teller::default());
     loop {
         let event = tokio::select! {
             Some(_) = requests.join_next() => continue,
@@ -69,21 +87,18 @@ async fn converse(node: &Arc<Node>, session: &Session, client: Party, mut events
         match event {
             None => return,
             Some(Event::Request(serving)) => {
-                let (node, link, client) = (Arc::clone(node), session.link().clone(), client.clone());
-                let teller = Arc::clone(&teller);
-                requests.spawn(async move {
-                    relay::serve(&node, &client, (&link, &teller), asker, serving).await
-                });
+                let (node, client) = (Arc::clone(node), client.clone());
+                requests.spawn(async move { relay::serve(&node, &client, serving).await });
             }
             Some(Event::Query { id, question })
                 if peek_id(&question) == Some(client::UpdatePaymentStatus::ID) =>
             {
-                let statement = match node.ledger.books().zip(client.owner) {
+                let statement = match node.ledger.books().zip(client.party.owner) {
                     Some((books, owner)) => books.statement(accounts::Party::client(owner)).await,
                     None => Ok(None),
                 };
                 let statement = statement.ok().flatten().unwrap_or_default();
-                let told = teller.tell(statement, async |told| {
+                let told = client.teller.tell(statement, async |told| {
                     let status = client::PaymentStatus {
                         signed_payment: told.signed_payment(),
                         db_tokens: told.journal(),
@@ -96,7 +111,7 @@ async fn converse(node: &Arc<Node>, session: &Session, client: Party, mut events
                 }
             }
             Some(Event::Query { id, question }) => {
-                let answer = answer(node, client.owner, question).await;
+                let answer = answer(node, client.party.owner, question).await;
                 let ends = matches!(&answer, Err(Denial::Fatal(_)));
                 let answer = answer.map_err(|denial| denial.into_answer());
                 if session.link().answer(id, answer).await.is_err() {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_link::{Inbox, Incoming, Link};
-use cocoon_tl::{TlString, shared::ProtoVersions};
-use cocoon_types::Refusal;
+use cocoon_tl::{TlString, frame::MAX_PAYLOAD, shared::ProtoVersions};
+use cocoon_types::{Address, Refusal, TierPolicy};
 use tokio::time::timeout;
 
 use crate::accounting::Books;
@@ -55,6 +55,9 @@ pub(crate) trait Handshake {
     /// Takes the peer's next question.
     fn on(&mut self, question: Bytes) -> impl Future<Output = Result<Step<Self::Outcome>, Denied>> + Send;
 
+    /// Whether a protocol of the original was agreed on (2 or less).
+    fn is_original(&self) -> bool;
+
     /// How long all of it may take.
     fn deadline(&self) -> Duration {
         DEADLINE
@@ -68,6 +71,8 @@ pub(crate) struct Expected {
     pub(crate) public_key: [u8; 32],
     /// The accounts; `None` where nothing is paid.
     pub(crate) books: Option<Books>,
+    /// The tiers that serve the requests of the original's clients; `None` where its peers are refused.
+    pub(crate) original: Option<TierPolicy>,
 }
 
 /// Leads the handshake to its end on a fresh link; nothing when the peer broke it off or was denied.
@@ -116,6 +121,10 @@ async fn converse<H: Handshake>(
                 return Err(reason);
             }
         };
+        if outcome.is_some() && handshake.is_original() {
+            // Such a peer sends a whole request, or a whole answer, in one frame.
+            link.allow_frames(MAX_PAYLOAD);
+        }
         link.answer(id, Ok(answer))
             .await
             .map_err(|closed| closed.reason)?;
@@ -126,30 +135,45 @@ async fn converse<H: Handshake>(
 }
 
 /// The protocol version that both sides speak.
-fn agree(versions: Option<&ProtoVersions>) -> Result<i32, Denied> {
+fn agree(versions: Option<&ProtoVersions>, expected: &Expected) -> Result<i32, Denied> {
     let (least, most) = versions.map_or((0, 0), |versions| {
         (versions.min_proto_version, versions.max_proto_version)
     });
     if most < 0 || least > most || least > PROTOCOL {
         return Err(Denied::violation("no protocol version in common"));
     }
-    if most < PROTOCOL {
+    if most >= PROTOCOL {
+        return Ok(PROTOCOL);
+    }
+    if expected.original.is_none() {
+        return Err(Denied::error("this proxy serves nobody of protocol 0 to 2"));
+    }
+    if expected.books.is_none() {
         return Err(Denied::error(
-            "protocol 0 to 2 needs payments, which this build does not settle",
+            "protocol 0 to 2 needs payments, and nothing is paid here",
         ));
     }
-    Ok(PROTOCOL)
+    Ok(most)
+}
+
+/// An address as it is told in this version; `own` is one as the peer wrote it.
+fn written(address: &Address, version: i32, own: &TlString) -> TlString {
+    TlString::from(if version < PROTOCOL {
+        address.in_the_form_of(own.as_str().unwrap_or_default())
+    } else {
+        address.to_string()
+    })
 }
 
 /// What both legs are told about this proxy.
-fn params(expected: &Expected, version: i32) -> cocoon_tl::proxy::Params {
+fn params(expected: &Expected, version: i32, own: &TlString) -> cocoon_tl::proxy::Params {
     // The key that signs payments is the one that a peer derives our contract's address with.
     let (proxy_public_key, owner, contract) = match &expected.books {
         None => (expected.public_key, TlString::EMPTY, TlString::EMPTY),
         Some(books) => (
             books.public_key(),
-            TlString::from(books.owner().to_string()),
-            TlString::from(books.contract().to_string()),
+            written(&books.owner(), version, own),
+            written(&books.contract(), version, own),
         ),
     };
     cocoon_tl::proxy::Params {
@@ -157,7 +181,8 @@ fn params(expected: &Expected, version: i32) -> cocoon_tl::proxy::Params {
         proxy_owner_address: owner,
         proxy_sc_address: contract,
         is_test: Some(expected.is_test),
-        proto_version: Some(version),
+        // Version 0 does not know the field.
+        proto_version: (version > 0).then_some(version),
     }
 }
 

@@ -5,7 +5,7 @@
 //! of the answer has gone out it may try another worker. It parses no content, keeps none past the request, and logs none.
 //!
 //! The binary and the test kit start it: [`Options`] -> [`Config`] -> [`App`]. Wire: spec/network.md 6.1 to 6.4, and
-//! protocol 3 of `cocoon_tl::v3`; peers of protocol 0 to 2 are refused by name until payments are built.
+//! protocol 3 of `cocoon_tl::v3`; peers of protocol 0 to 2 are translated (`cocoon-original`, docs/adr/0006).
 #![forbid(unsafe_code)]
 
 pub mod accounting;
@@ -17,6 +17,7 @@ mod listing;
 mod metrics;
 mod node;
 mod options;
+mod original;
 mod relay;
 mod statement;
 mod status;

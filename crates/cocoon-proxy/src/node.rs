@@ -9,9 +9,9 @@ use std::{
 };
 
 use cocoon_link::{CurrentIdentity, EnginePlace, Session};
-use cocoon_types::Address;
+use cocoon_types::{Address, Tier, TierPolicy};
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker, task::task_tracker::TaskTrackerToken};
@@ -23,6 +23,7 @@ use crate::{
     listing::Listing,
     metrics::{OpenGuard, ProxyMetrics},
     options::Config,
+    original,
     teller::Teller,
 };
 
@@ -41,6 +42,10 @@ pub(crate) struct Node {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) metrics: ProxyMetrics,
     pub(crate) limits: Limits,
+    /// The lowest tier that serves the requests of the original's clients; `None` when its peers are refused.
+    pub(crate) original_floor: Option<Tier>,
+    /// Places for links to the original's peers.
+    pub(crate) original_links: Arc<Semaphore>,
     pub(crate) identity: CurrentIdentity,
     pub(crate) is_test: bool,
     pub(crate) accepts_simulated: bool,
@@ -110,6 +115,8 @@ impl Node {
                 max_timeout: config.max_timeout,
                 queue_wait: config.queue_wait,
             },
+            original_floor: config.original_floor,
+            original_links: Arc::new(Semaphore::new(original::MAX_LINKS)),
             identity,
             is_test: config.is_test,
             accepts_simulated: config.accept_simulated,
@@ -129,7 +136,18 @@ impl Node {
             is_test: self.is_test,
             public_key: *self.identity.get().public_key(),
             books: self.ledger.books().cloned(),
+            original: self.original_policy(),
         }
+    }
+
+    /// The tiers that serve the requests of the original's clients, which know no tiers (docs/adr/0006).
+    pub(crate) fn original_policy(&self) -> Option<TierPolicy> {
+        let policy = TierPolicy::at_least(self.original_floor?);
+        Some(if self.is_test && self.accepts_simulated {
+            policy.and_simulated()
+        } else {
+            policy
+        })
     }
 
     /// For the requests of a client that has come.

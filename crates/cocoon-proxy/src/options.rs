@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_accounting::{Policy, When};
 use cocoon_chain::{PurseKeys, PurseKeysError, PurseOptions};
-use cocoon_types::{Address, AddressError};
+use cocoon_types::{Address, AddressError, Tier};
 use serde::Deserialize;
 
 /// What may be set by flag, environment (`COCOON_PROXY_*`) or file, in this order of precedence.
@@ -54,6 +54,10 @@ pub struct Options {
     /// Time for open requests to end after the signal to stop, in seconds [default: 10]
     #[arg(long, value_name = "SECONDS", env = "COCOON_PROXY_DRAIN_S")]
     pub drain_s: Option<u64>,
+    /// Peers of the original (protocols 0 to 2), whose requests this proxy can read: the lowest tier that serves its clients,
+    /// `attested` or `open`, or `refuse`; they need `chain` [default: attested]
+    #[arg(long, value_name = "TIER", env = "COCOON_PROXY_ORIGINAL_PEERS")]
+    pub original_peers: Option<String>,
     /// Directory with api-keys.toml; needed when the admin listener is not on loopback
     #[arg(long, value_name = "DIR", env = "COCOON_PROXY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
@@ -106,6 +110,8 @@ pub struct Config {
     pub max_links: usize,
     /// Grace for open requests.
     pub drain: Duration,
+    /// The lowest tier that serves the requests of the original's clients; `None` when its peers are refused.
+    pub original_floor: Option<Tier>,
     /// Where the API keys of the admin listener and the accounts' journal are.
     pub state_dir: Option<PathBuf>,
     /// What is paid with; none in a network without payments.
@@ -133,6 +139,11 @@ pub enum ConfigError {
     /// Not 32 bytes of hex.
     #[error("worker_images: {0:?} is not an image hash (64 hex digits)")]
     Image(String),
+    /// Neither a floor nor a refusal.
+    #[error(
+        "original_peers: {0:?} is none of attested, open and refuse (protocol 2 or less is never confidential)"
+    )]
+    OriginalPeers(String),
     /// More than anybody would solve.
     #[error("pow_difficulty: {0} bits; dialers refuse more than 28 (spec/network.md 2)")]
     PowDifficulty(u8),
@@ -200,6 +211,7 @@ impl Options {
             max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
             max_links: self.max_links.or(file.max_links),
             drain_s: self.drain_s.or(file.drain_s),
+            original_peers: self.original_peers.or(file.original_peers),
             state_dir: self.state_dir.or(file.state_dir),
             chain: self.chain.or(file.chain),
             root: self.root.or(file.root),
@@ -229,6 +241,12 @@ impl Options {
             .iter()
             .map(|text| image(text))
             .collect::<Result<_, _>>()?;
+        let original_floor = match self.original_peers.as_deref() {
+            None | Some("attested") => Some(Tier::Attested),
+            Some("open") => Some(Tier::Open),
+            Some("refuse") => None,
+            Some(other) => return Err(ConfigError::OriginalPeers(other.to_owned())),
+        };
         let money = money(&self, is_test)?;
         let seconds = |key, value: Option<u64>, default, least, most| {
             in_range(key, value.unwrap_or(default), least, most).map(Duration::from_secs)
@@ -260,6 +278,7 @@ impl Options {
             )?,
             max_links: count("max_links", self.max_links, DEFAULT_MAX_LINKS, 1, 1_000_000)?,
             drain: seconds("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, 3600)?,
+            original_floor,
             state_dir: self.state_dir,
             money,
         })

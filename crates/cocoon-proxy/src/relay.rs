@@ -8,6 +8,7 @@ mod bounds;
 mod upload;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_link::{
@@ -36,6 +37,17 @@ const BUSY_MEMORY: Duration = Duration::from_millis(500);
 /// How long both sides are waited for when they are told what was paid.
 const TELL_PAID: Duration = Duration::from_secs(1);
 
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) party: Party,
+    pub(crate) link: Link,
+    pub(crate) teller: Arc<Teller>,
+    pub(crate) asker: Asker,
+    /// Whether it speaks a protocol that leaves its requests readable here (2 or less).
+    pub(crate) plaintext: bool,
+}
+
 /// How a request ended.
 #[derive(Debug)]
 enum Outcome {
@@ -63,13 +75,7 @@ struct Job<'a> {
 }
 
 /// Serves one request of a client, to its end.
-pub(crate) async fn serve(
-    node: &Node,
-    client: &Party,
-    (link, teller): (&Link, &Teller),
-    asker: Asker,
-    serving: Serving,
-) {
+pub(crate) async fn serve(node: &Node, client: &Client, serving: Serving) {
     let _open = node.open_request();
     let Serving {
         head,
@@ -77,7 +83,7 @@ pub(crate) async fn serve(
         mut answer,
     } = serving;
     let outcome = tokio::select! {
-        outcome = relay(node, client, (link, teller), asker, &head, body, &mut answer) => outcome,
+        outcome = relay(node, client, &head, body, &mut answer) => outcome,
         () = node.stopped.cancelled() => {
             let message = "the proxy stopped before the answer was complete";
             Outcome::Refused(Refusal::new(Fault::Draining, message))
@@ -102,9 +108,7 @@ pub(crate) async fn serve(
 
 async fn relay(
     node: &Node,
-    client: &Party,
-    (link, teller): (&Link, &Teller),
-    asker: Asker,
+    client: &Client,
     head: &RequestHead,
     body: BodyReceiver,
     answer: &mut AnswerSender,
@@ -116,7 +120,7 @@ async fn relay(
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
         return Outcome::Refused(Refusal::new(Fault::BodyTooLarge, message));
     }
-    let reservation = match node.ledger.reserve(client, head).await {
+    let reservation = match node.ledger.reserve(&client.party, head).await {
         Ok(reservation) => reservation,
         Err(refusal) => return Outcome::Refused(refusal),
     };
@@ -125,11 +129,12 @@ async fn relay(
         node,
         head,
         ask: Ask {
-            asker,
+            asker: client.asker,
             model: head.model.clone(),
             endpoint: head.endpoint,
             tier: head.tier,
             max_coefficient: head.max_coefficient,
+            plaintext: client.plaintext,
         },
         answer,
         upload: Upload::new(body, head.body_bytes),
@@ -156,7 +161,7 @@ async fn relay(
             let worker = slot.peer();
             tell_paid(
                 paid,
-                (head.request_id, link, teller),
+                (head.request_id, &client.link, &client.teller),
                 (job.leg, worker_link, &worker.teller),
             )
             .await;

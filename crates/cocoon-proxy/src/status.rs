@@ -163,6 +163,7 @@ impl Question {
             endpoint,
             tier,
             max_coefficient,
+            plaintext: false,
         })
     }
 }

@@ -13,11 +13,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::{
     clients::hello,
     handshake::{
-        self, UNCODED,
+        self, PROTOCOL, UNCODED,
         worker::{Announced, WorkerHandshake, coefficient},
     },
     metrics::Leg,
     node::{Node, WorkerPeer},
+    original::{self, Joined},
     teller::Teller,
 };
 
@@ -35,15 +36,27 @@ pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
         return;
     };
     let _counted = node.metrics.link(Leg::WORKERS);
+    let Some(Joined {
+        link,
+        inbox,
+        bridge,
+        place: _place,
+    }) = original::worker(&node, link, inbox, announced.version).await
+    else {
+        return;
+    };
     let (session, mut events) = Session::start(link, inbox, hello(), Fault::WorkerLost);
     let reason = match timeout(HELLO_DEADLINE, events.recv()).await {
         Ok(Some(Event::Hello(hello))) if hello.endpoints.is_empty() => "a worker without any endpoint",
         Ok(Some(Event::Hello(hello))) => on_board(&node, &session, events, announced, hello).await,
         Ok(Some(_)) => "the worker's first message is not its hello",
-        Ok(None) => return,
+        Ok(None) => "its link ended",
         Err(_) => "no hello within 10 s",
     };
     session.link().close(reason);
+    if let Some(bridge) = bridge {
+        bridge.end().await;
+    }
 }
 
 /// A worker on the board; it leaves when this is dropped, whatever the reason.
@@ -65,13 +78,19 @@ async fn on_board(
     announced: Announced,
     hello: Hello,
 ) -> &'static str {
+    let plaintext = announced.version < PROTOCOL;
     let offer = Offer {
         model: announced.model,
         endpoints: hello.endpoints.iter().copied().collect(),
-        tier: hello.engine.serving_tier(session.link().peer().tier()),
+        tier: if plaintext {
+            original::worker_tier(session.link().peer().tier())
+        } else {
+            hello.engine.serving_tier(session.link().peer().tier())
+        },
         coefficient: announced.coefficient,
         capacity: announced.capacity,
         enabled: announced.enabled,
+        plaintext,
     };
     let (model, tier, capacity) = (offer.model.clone(), offer.tier, offer.capacity);
     let peer = Arc::new(WorkerPeer {

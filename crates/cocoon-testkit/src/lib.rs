@@ -7,3 +7,4 @@ pub mod canned;
 pub mod hostile;
 pub mod money;
 pub mod network;
+pub mod original;

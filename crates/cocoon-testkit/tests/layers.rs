@@ -34,6 +34,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cocoon-matching", Layer::Pure),
     ("cocoon-models", Layer::Transport),
     ("cocoon-openai", Layer::Pure),
+    ("cocoon-original", Layer::Transport),
     ("cocoon-proxy", Layer::Role),
     ("cocoon-store", Layer::Transport),
     ("cocoon-tee", Layer::Transport),

@@ -52,6 +52,16 @@ impl Address {
         self.packed(NON_BOUNCEABLE)
     }
 
+    /// The form that the original's nodes compare as text (spec/network.md 6.3): non-bounceable, with the mark of a test
+    /// network when `text`, an address as the peer itself wrote it, has that mark.
+    pub fn in_the_form_of(&self, text: &str) -> String {
+        let mark = match URL_SAFE.decode(text.get(..4).unwrap_or_default()) {
+            Ok(start) => start.first().map_or(0, |flags| flags & TEST_ONLY),
+            Err(_) => 0,
+        };
+        self.packed(NON_BOUNCEABLE | mark)
+    }
+
     fn packed(&self, flags: u8) -> String {
         let mut packed = [0; PACKED];
         packed[0] = flags;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cocoon_link::{Link, QueryError};
+use cocoon_original::OLDEST_OFFERED;
 use cocoon_tl::{TlFunction, TlObject as _, TlString, shared::ProtoVersions, worker};
 
 use crate::{
@@ -40,6 +41,15 @@ pub(crate) enum HandshakeError {
     Pay(#[from] PayError),
 }
 
+/// A proxy that this worker works for.
+#[derive(Debug)]
+pub(crate) struct Introduced {
+    /// The account there, where something is paid.
+    pub(crate) pay: Option<Arc<Pay>>,
+    /// The protocol that was agreed on.
+    pub(crate) version: i32,
+}
+
 /// Introduces this worker to a proxy. `enabled` is what it announces.
 pub(crate) async fn introduce(
     link: &Link,
@@ -47,20 +57,21 @@ pub(crate) async fn introduce(
     served: &Served,
     enabled: bool,
     account: impl FnOnce(Pay) -> Arc<Pay>,
-) -> Result<Option<Arc<Pay>>, HandshakeError> {
+) -> Result<Introduced, HandshakeError> {
     let connected = ask(link, "worker.connectToProxy", &connect(shop, served)).await?;
     // 1. the same kind of network; 2. the protocol that was offered.
     if connected.params.is_test != Some(shop.is_test) {
         return Err(HandshakeError::OtherNetwork);
     }
-    if connected.params.proto_version != Some(PROTOCOL) {
+    let version = connected.params.proto_version.unwrap_or(0);
+    if !(oldest(shop)..=PROTOCOL).contains(&version) {
         return Err(HandshakeError::Protocol);
     }
     let pay = match &shop.till {
         None => None,
         Some(till) => {
             let pay = account(Pay::at(till, &connected.params, &connected.worker_sc_address)?);
-            compare(link, &pay).await?;
+            compare(link, &pay, version).await?;
             Some(pay)
         }
     };
@@ -68,18 +79,32 @@ pub(crate) async fn introduce(
         is_disabled: !enabled,
     };
     ask(link, "worker.proxyHandshakeComplete", &complete).await?;
-    Ok(pay)
+    Ok(Introduced { pay, version })
+}
+
+/// Proxies of the original insist on payments.
+fn oldest(shop: &Shop) -> i32 {
+    if shop.till.is_some() {
+        OLDEST_OFFERED
+    } else {
+        PROTOCOL
+    }
 }
 
 /// Holds what the proxy remembers against what we do (spec/ton.md 5.4).
-async fn compare(link: &Link, pay: &Pay) -> Result<(), HandshakeError> {
+async fn compare(link: &Link, pay: &Pay, version: i32) -> Result<(), HandshakeError> {
     let levels = pay.levels();
     // A count that does not fit was never told by any proxy.
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let question = worker::CompareBalanceWithProxy {
         tokens_committed_to_blockchain: count(levels.chain),
         tokens_committed_to_db: count(levels.journal),
-        max_tokens: count(levels.memory),
+        // One that an old proxy has lost with its memory would keep it from us for ever (spec/network.md 6.4).
+        max_tokens: count(if version < PROTOCOL {
+            levels.journal
+        } else {
+            levels.memory
+        }),
     };
     let told = ask(link, "worker.compareBalanceWithProxy", &question).await?;
     // A proxy that was ended by force has forgotten what was in its memory alone; the view knows how far it may fall.
@@ -106,7 +131,7 @@ fn connect(shop: &Shop, served: &Served) -> worker::ConnectToProxy {
                 max_active_requests: i32::from(served.capacity),
             }),
             proto_versions: Some(ProtoVersions {
-                min_proto_version: PROTOCOL,
+                min_proto_version: oldest(shop),
                 max_proto_version: PROTOCOL,
             }),
         },

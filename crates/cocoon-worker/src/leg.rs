@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_link::{Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_original::{AskerRules, Bridge, Terms, VERSIONS, join_asker};
 use cocoon_tl::{TlObject as _, peek_id, proxy, worker};
-use cocoon_types::{Fault, Refusal};
+use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
 use cocoon_web::clock::unix_now;
 use tokio::{
     sync::watch,
@@ -17,7 +18,7 @@ use tokio::{
 
 use crate::{
     engine::{EngineView, Served},
-    handshake,
+    handshake::{self, Introduced},
     pay::Pay,
     serve,
     shop::Shop,
@@ -40,7 +41,7 @@ pub(crate) async fn keep(shop: Arc<Shop>, options: Arc<LinkOptions>, proxy: Stri
         };
         if let Some((leg, events)) = leg {
             // Not raced with the worker's end: the conversation sees it itself, and has last words.
-            let reason = leg.converse(events).await;
+            let reason = leg.work(events).await;
             tracing::warn!(proxy, reason, "the link to a proxy has ended");
         }
         tokio::select! {
@@ -75,8 +76,9 @@ async fn introduced(
     let retire_in = retirement(unix_now(), renew_at, link.peer().expires_at());
     let enabled = shop.is_enabled();
     let account = |found| shop.account(proxy, found);
-    let pay = match handshake::introduce(&link, shop, &served, enabled, account).await {
-        Ok(pay) => pay,
+    let introduced = handshake::introduce(&link, shop, &served, enabled, account).await;
+    let Introduced { pay, version } = match introduced {
+        Ok(introduced) => introduced,
         Err(error) => {
             link.close("the handshake failed");
             tell(was_told, proxy, &error);
@@ -84,13 +86,22 @@ async fn introduced(
         }
     };
     *was_told = false;
-    tracing::info!(proxy, model = %served.model, enabled, "working for a proxy");
+    tracing::info!(proxy, model = %served.model, enabled, version, "working for a proxy");
+    let (link, inbox, bridge) = if VERSIONS.contains(&version) {
+        let (link, inbox, bridge) = join_asker((link, inbox), terms(shop, version)?, rules(&served))
+            .await
+            .ok()?;
+        (link, inbox, Some(bridge))
+    } else {
+        (link, inbox, None)
+    };
     let (session, events) = Session::start(link, inbox, hello(&served), Fault::ProxyLost);
     let leg = Leg {
         shop: Arc::clone(shop),
         served,
         session,
         pay,
+        bridge,
         announced: enabled,
         retire_in,
         retiring: false,
@@ -173,6 +184,8 @@ struct Leg {
     session: Session,
     /// The account at this proxy, where something is paid.
     pay: Option<Arc<Pay>>,
+    /// Between us and a proxy of protocol 2 or less.
+    bridge: Option<Bridge>,
     /// Whether the proxy believes us to be enabled.
     announced: bool,
     /// From its beginning to its retirement.
@@ -181,7 +194,36 @@ struct Leg {
     retiring: bool,
 }
 
+/// How a proxy of protocol 2 or less is spoken with; `None` where nothing is paid, and none was offered.
+fn terms(shop: &Shop, version: i32) -> Option<Terms> {
+    let purse = Arc::clone(&shop.till.as_ref()?.purse);
+    Some(Terms {
+        leg: cocoon_original::Leg::Worker,
+        version,
+        multipliers: purse.registry().params.multipliers,
+        config_version: Arc::new(move || purse.registry().version),
+        clock: unix_now,
+    })
+}
+
+/// It has appraised this worker, and chosen it for a client that can name no tier.
+fn rules(served: &Served) -> AskerRules {
+    AskerRules {
+        tier: TierPolicy::at_least(Tier::Open).and_simulated(),
+        model: Some(served.model.clone()),
+    }
+}
+
 impl Leg {
+    async fn work(mut self, events: Events) -> &'static str {
+        let bridge = self.bridge.take();
+        let reason = self.converse(events).await;
+        if let Some(bridge) = bridge {
+            bridge.end().await;
+        }
+        reason
+    }
+
     async fn converse(mut self, mut events: Events) -> &'static str {
         let _counted = self.shop.metrics.link();
         let mut engine = self.shop.engine.clone();

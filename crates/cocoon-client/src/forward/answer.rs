@@ -127,6 +127,11 @@ impl Answer {
         }
     }
 
+    /// Whether the proxy has read it, because its protocol is 2 or less.
+    pub(crate) fn is_plaintext(&self) -> bool {
+        self.slot.is_plaintext()
+    }
+
     /// What pays for it.
     pub(crate) fn account(&self) -> Option<&Arc<Account>> {
         self.slot.account()

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use cocoon_accounting::ClientPolicy;
 use cocoon_chain::{Purse, ToldError};
 use cocoon_link::{Link, QueryError};
+use cocoon_original::OLDEST_OFFERED;
 use cocoon_tl::{TlError, TlFunction, TlObject as _, TlString, client, proxy, shared::ProtoVersions, v3};
 
 use crate::account::{Account, KeepError, Untrue};
@@ -29,7 +30,9 @@ pub(crate) enum HandshakeError {
     Params,
     #[error("the proxy belongs to another kind of network (is_test differs)")]
     OtherNetwork,
-    #[error("the proxy speaks protocol {0}, this build needs 3")]
+    #[error(
+        "the proxy speaks protocol {0}, in which it reads every request (allow_proxy_plaintext is not set)"
+    )]
     OldProtocol(i32),
     #[error("the proxy wants payments, which this build does not make")]
     WantsPayment,
@@ -54,13 +57,27 @@ pub(crate) struct Payer<'a> {
     pub(crate) may_wait: bool,
 }
 
-/// Leads the handshake to its end: `connectToProxy`, then the short or the long authorization. Gives the account at this
-/// proxy, where there is somebody who pays.
+/// A proxy that takes requests.
+pub(crate) struct Connected {
+    /// The account there, where there is somebody who pays.
+    pub(crate) account: Option<Arc<Account>>,
+    /// The protocol that was agreed on.
+    pub(crate) version: i32,
+}
+
+/// Leads the handshake to its end: `connectToProxy`, then the short or the long authorization. A protocol of 2 or less is
+/// offered when `allow_plaintext`, and there is somebody who pays.
 pub(crate) async fn run(
     link: &Link,
     is_test: bool,
+    allow_plaintext: bool,
     payer: Option<Payer<'_>>,
-) -> Result<Option<Arc<Account>>, HandshakeError> {
+) -> Result<Connected, HandshakeError> {
+    let oldest = if allow_plaintext && payer.is_some() {
+        OLDEST_OFFERED
+    } else {
+        v3::VERSION
+    };
     let (owner, version) = payer.as_ref().map_or((TlString::EMPTY, 0), |payer| {
         let owner = payer.purse.address().to_string();
         (TlString::from(owner), payer.purse.registry().version)
@@ -70,18 +87,22 @@ pub(crate) async fn run(
             client_owner_address: owner,
             is_test: Some(is_test),
             proto_versions: Some(ProtoVersions {
-                min_proto_version: v3::VERSION,
+                min_proto_version: oldest,
                 max_proto_version: v3::VERSION,
             }),
         },
         min_config_version: version.cast_signed(),
     };
     let connected = ask(link, connect, CONNECT).await?;
-    check(&connected.params, is_test)?;
-    match payer {
-        None => unpaid(link, connected).await.map(|()| None),
-        Some(payer) => paid(link, connected, payer).await.map(Some),
-    }
+    let version = check(&connected.params, is_test, oldest)?;
+    let account = match payer {
+        None => {
+            unpaid(link, connected).await?;
+            None
+        }
+        Some(payer) => Some(paid(link, connected, payer).await?),
+    };
+    Ok(Connected { account, version })
 }
 
 /// As the original where nothing is paid: the empty secret, the empty payment.
@@ -166,10 +187,10 @@ fn success(
     }
 }
 
-fn check(params: &proxy::Params, is_test: bool) -> Result<(), HandshakeError> {
+fn check(params: &proxy::Params, is_test: bool, oldest: i32) -> Result<i32, HandshakeError> {
     match (params.is_test, params.proto_version) {
         (Some(theirs), _) if theirs != is_test => Err(HandshakeError::OtherNetwork),
-        (Some(_), Some(v3::VERSION)) => Ok(()),
+        (Some(_), Some(version)) if (oldest..=v3::VERSION).contains(&version) => Ok(version),
         (Some(_), Some(version)) => Err(HandshakeError::OldProtocol(version)),
         _ => Err(HandshakeError::Params),
     }

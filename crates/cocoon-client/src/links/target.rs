@@ -10,8 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_original::{ServerRules, Terms, VERSIONS, join_server};
 use cocoon_tl::{TlObject as _, client, peek_id, proxy};
-use cocoon_types::{Fault, error_line};
+use cocoon_types::{Endpoint, Fault, Tier, error_line};
+use cocoon_web::clock::unix_now;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -43,6 +45,8 @@ pub(super) struct Keeper {
     pub(super) target: Arc<Target>,
     pub(super) options: Arc<LinkOptions>,
     pub(super) is_test: bool,
+    /// Whether proxies of protocol 2 or less, which read every request, may be used.
+    pub(super) allow_plaintext: bool,
     pub(super) metrics: GatewayMetrics,
     /// Who pays, in a network where requests cost something.
     pub(super) money: Option<Money>,
@@ -122,8 +126,9 @@ impl Keeper {
             known,
             may_wait: *waits < MAX_WAITS,
         });
-        let account = match handshake::run(&link, self.is_test, payer).await {
-            Ok(account) => account,
+        let run = handshake::run(&link, self.is_test, self.allow_plaintext, payer);
+        let handshake::Connected { account, version } = match run.await {
+            Ok(connected) => connected,
             Err(error) => {
                 *waits = match error {
                     handshake::HandshakeError::NotSeen => *waits + 1,
@@ -135,6 +140,15 @@ impl Keeper {
             }
         };
         *waits = 0;
+        let (link, inbox, bridge) = match &self.money {
+            Some(money) if VERSIONS.contains(&version) => {
+                let (link, inbox, bridge) = join_server((link, inbox), terms(money, version), rules())
+                    .await
+                    .map_err(|closed| error_line(&closed))?;
+                (link, inbox, Some(bridge))
+            }
+            _ => (link, inbox, None),
+        };
         let hello = Hello {
             software: concat!("cocoon/", env!("CARGO_PKG_VERSION")).to_owned(),
             capabilities: Vec::new(),
@@ -148,8 +162,29 @@ impl Keeper {
             session,
             open,
             account,
+            bridge,
         };
         Ok((Arc::new(live), events))
+    }
+}
+
+/// How a proxy of protocol 2 or less is spoken with.
+fn terms(money: &Money, version: i32) -> Terms {
+    let purse = Arc::clone(&money.purse);
+    Terms {
+        leg: cocoon_original::Leg::Client,
+        version,
+        multipliers: purse.registry().params.multipliers,
+        config_version: Arc::new(move || purse.registry().version),
+        clock: unix_now,
+    }
+}
+
+/// Nothing is known of its workers that we could appraise, and the proxy reads everything.
+fn rules() -> ServerRules {
+    ServerRules {
+        tier: Tier::Open,
+        endpoints: vec![Endpoint::ChatCompletions, Endpoint::Completions],
     }
 }
 

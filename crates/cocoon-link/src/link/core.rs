@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Mailbox<Incoming>,
     session: Mutex<SessionSlot>,
     reason: OnceLock<String>,
+    /// Largest frame that was allowed beyond what the link began with.
+    allowed_frame: AtomicUsize,
     ended: CancellationToken,
 }
 
@@ -51,12 +54,21 @@ impl Core {
             inbox: Mailbox::new(INBOX),
             session: Mutex::new(SessionSlot::Empty),
             reason: OnceLock::new(),
+            allowed_frame: AtomicUsize::new(0),
             ended: CancellationToken::new(),
         }
     }
 
     pub(crate) fn is_ended(&self) -> bool {
         self.ended.is_cancelled()
+    }
+
+    pub(crate) fn allow_frames(&self, bytes: usize) {
+        self.allowed_frame.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn allowed_frame(&self) -> usize {
+        self.allowed_frame.load(Ordering::Relaxed)
     }
 
     /// Waits for the end.

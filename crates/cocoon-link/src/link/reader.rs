@@ -93,6 +93,7 @@ impl<'a> Reader<'a> {
         tokio::pin!(ended, alarm);
         loop {
             let mut received = false;
+            self.frames.allow(self.core.allowed_frame());
             while let Some(payload) = self.frames.next()? {
                 self.receive(payload).await?;
                 received = true;

@@ -324,3 +324,39 @@ async fn a_link_ends_when_the_evidence_behind_it_does() {
     assert_eq!(started.elapsed().as_secs(), 3600);
     theirs.0.closed().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_carries_messages_and_ends_together() {
+    let [(near, mut near_inbox), (far, mut far_inbox)] = Link::pair(&peer(), addr()).await.unwrap();
+    near.send(Bytes::from_static(b"four")).await.unwrap();
+    far.send(Bytes::from_static(b"back")).await.unwrap();
+    assert_eq!(packet(&mut far_inbox).await, "four");
+    assert_eq!(packet(&mut near_inbox).await, "back");
+    near.close("over");
+    soon(far.closed()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_larger_frame_is_taken_once_it_is_allowed() {
+    for allowed in [false, true] {
+        let (a, b) = tokio::io::duplex(PIPE);
+        let narrow = LinkLimits {
+            largest_frame: 1024,
+            ..LinkLimits::default()
+        };
+        let (one, two) = tokio::join!(
+            Link::establish(a, peer(), addr(), Side::Dialler, LinkLimits::default()),
+            Link::establish(b, peer(), addr(), Side::Acceptor, narrow),
+        );
+        let ((sender, _inbox), (receiver, mut inbox)) = (one.unwrap(), two.unwrap());
+        if allowed {
+            receiver.allow_frames(4096);
+        }
+        sender.send(noise(2000, 1)).await.unwrap();
+        if allowed {
+            assert_eq!(packet(&mut inbox).await, noise(2000, 1));
+        } else {
+            assert!(soon(receiver.closed()).await.contains("1024"));
+        }
+    }
+}

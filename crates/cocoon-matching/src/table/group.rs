@@ -1,4 +1,4 @@
-//! The index inside one model: workers of one tier and one set of endpoints, by load and price.
+//! The index inside one model: workers of one tier, one set of endpoints and one kind of protocol, by load and price.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ pub(super) struct ByPrice(Vec<Key>);
 pub(super) struct Group {
     pub(super) tier: Tier,
     pub(super) endpoints: Endpoints,
+    pub(super) plaintext: bool,
     /// All enabled ones.
     enabled: ByPrice,
     /// The enabled ones without a free place.
@@ -72,10 +73,12 @@ impl ByPrice {
 // === impl Group ===
 
 impl Group {
-    pub(super) fn new(tier: Tier, endpoints: Endpoints) -> Self {
+    /// An empty group for workers like this one.
+    pub(super) fn of(offer: &Offer) -> Self {
         Self {
-            tier,
-            endpoints,
+            tier: offer.tier,
+            endpoints: offer.endpoints,
+            plaintext: offer.plaintext,
             enabled: ByPrice::default(),
             full: ByPrice::default(),
             free: BTreeMap::new(),
@@ -84,7 +87,7 @@ impl Group {
     }
 
     pub(super) fn is_of(&self, offer: &Offer) -> bool {
-        self.tier == offer.tier && self.endpoints == offer.endpoints
+        self.tier == offer.tier && self.endpoints == offer.endpoints && self.plaintext == offer.plaintext
     }
 
     pub(super) fn insert(&mut self, id: WorkerId, offer: &Offer, load: Load) {
@@ -160,6 +163,10 @@ impl Group {
             return;
         }
         counts.disabled += self.disabled;
+        if self.plaintext && !wanted.plaintext {
+            counts.plaintext_refused += enabled;
+            return;
+        }
         if !wanted.tier.accepts(self.tier) {
             counts.tier_refused += enabled;
             return;

@@ -20,6 +20,7 @@ fn offer(model: &str, capacity: u32) -> Offer {
         coefficient: Coefficient::ONE,
         capacity: NonZeroU32::new(capacity).unwrap(),
         enabled: true,
+        plaintext: false,
     }
 }
 
@@ -29,6 +30,7 @@ fn wanted(model: &str) -> Wanted<'_> {
         endpoint: CHAT,
         tier: TierPolicy::CONFIDENTIAL,
         max_coefficient: Coefficient::DEFAULT_LIMIT,
+        plaintext: false,
         excluded: &[],
     }
 }
@@ -219,6 +221,32 @@ fn a_lower_tier_never_serves_a_request_that_did_not_ask_for_it() {
 }
 
 #[test]
+fn a_request_of_protocol_3_never_goes_to_a_worker_of_2_or_less() {
+    let mut old = offer("m", 1);
+    old.plaintext = true;
+    let table = table([old]);
+    let every_tier = Wanted {
+        tier: TierPolicy::at_least(Tier::Open).and_simulated(),
+        ..wanted("m")
+    };
+    let none = table.choose(&every_tier, 0).unwrap_err();
+    assert_eq!(none.obstacle, Obstacle::PlaintextOnly);
+    assert!(!none.is_worth_waiting());
+    assert!(!table.could_serve(WorkerId(1), &every_tier));
+    let refusal = none.to_refusal(&every_tier);
+    assert!(
+        refusal.message.contains("protocol 2 or less"),
+        "{}",
+        refusal.message
+    );
+    let in_clear = Wanted {
+        plaintext: true,
+        ..every_tier
+    };
+    assert_eq!(table.choose(&in_clear, 0).unwrap().worker, WorkerId(1));
+}
+
+#[test]
 fn every_loser_is_told_why() {
     let mut offers: Vec<Offer> = (0..8).map(|_| offer("m", 1)).collect();
     offers[0].endpoints = Endpoints::default();
@@ -364,12 +392,14 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
 
 fn offers() -> impl Strategy<Value = Offer> {
     let sets = prop::collection::vec(endpoints(), 0..3);
-    (names(), sets, tiers(), 0..4_u32, 1..4_u32, any::<bool>()).prop_map(
-        |(model, endpoints, tier, coefficient, capacity, enabled)| Offer {
+    let flags = (any::<bool>(), any::<bool>());
+    (names(), sets, tiers(), 0..4_u32, 1..4_u32, flags).prop_map(
+        |(model, endpoints, tier, coefficient, capacity, (enabled, plaintext))| Offer {
             endpoints: endpoints.into_iter().collect(),
             tier,
             coefficient: price(coefficient * 1000),
             enabled,
+            plaintext,
             ..offer(model, capacity)
         },
     )
@@ -438,6 +468,7 @@ impl Table {
             workers: verdicts.len(),
             endpoint_unsupported: number(|verdict| matches!(verdict, Verdict::EndpointUnsupported)),
             disabled: number(|verdict| matches!(verdict, Verdict::Disabled)),
+            plaintext_refused: number(|verdict| matches!(verdict, Verdict::PlaintextRefused)),
             tier_refused: number(|verdict| matches!(verdict, Verdict::TierRefused(_))),
             too_expensive: number(|verdict| matches!(verdict, Verdict::TooExpensive(_))),
             excluded: number(|verdict| matches!(verdict, Verdict::Excluded)),
@@ -495,6 +526,7 @@ proptest! {
                         endpoint: ask.endpoint,
                         tier: ask.tier,
                         max_coefficient: price(ask.limit),
+                        plaintext: ask.random & 1 == 1,
                         excluded: &excluded,
                     }, ask.random);
                 }

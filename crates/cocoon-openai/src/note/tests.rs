@@ -2,15 +2,31 @@ use bytes::Bytes;
 use cocoon_types::{Nanoton, Usage};
 use proptest::prelude::*;
 
-use super::{Note, NotedStream, noted};
+use super::{Costs, Note, NotedStream, noted};
 
 fn note(usage: &Usage) -> Option<Note> {
     Some(Note {
-        prompt: Nanoton::new(usage.prompt()),
-        completion: Nanoton::new(usage.completion() * 8),
-        total: Nanoton::new(usage.prompt() + usage.completion() * 8),
+        costs: Some(Costs {
+            prompt: Nanoton::new(usage.prompt()),
+            completion: Nanoton::new(usage.completion() * 8),
+            total: Nanoton::new(usage.prompt() + usage.completion() * 8),
+        }),
         cocoon: r#"{"tier":"simulated"}"#.to_owned(),
     })
+}
+
+/// Of a proxy that names no price, whose worker has written the costs itself.
+#[test]
+fn without_costs_the_usage_is_left_as_it_is() {
+    let body = br#"{"usage":{"prompt_tokens":5,"completion_tokens":7,"total_cost":9}}"#;
+    let plain = |usage: &Usage| {
+        let note = note(usage)?;
+        Some(Note { costs: None, ..note })
+    };
+    let out = noted(body, plain).unwrap();
+    let expected =
+        r#"{"usage":{"prompt_tokens":5,"completion_tokens":7,"total_cost":9},"cocoon":{"tier":"simulated"}}"#;
+    assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use cocoon_accounting::{ClientAccount, ContractState, Levels, Terms, WorkerAccount, worst_case};
 use cocoon_link::RequestHead;
-use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, RequestId, Usage};
+use cocoon_types::{Address, Coefficient, Fault, Multipliers, Nanoton, Refusal, RequestId, Usage};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
@@ -198,6 +198,11 @@ impl Books {
     /// Version of the registry that is in use.
     pub fn version(&self) -> u32 {
         self.network.borrow().version
+    }
+
+    /// What tokens of each class weigh.
+    pub(crate) fn multipliers(&self) -> Multipliers {
+        *self.network.borrow().own.terms.prices.multipliers()
     }
 
     /// A worker's contract here.

@@ -21,6 +21,7 @@ fn offer(capacity: u32) -> Offer {
         coefficient: Coefficient::ONE,
         capacity: NonZeroU32::new(capacity).unwrap(),
         enabled: true,
+        plaintext: false,
     }
 }
 
@@ -33,6 +34,7 @@ fn ask() -> Ask {
         endpoint: Endpoint::ChatCompletions,
         tier: TierPolicy::at_least(Tier::Simulated),
         max_coefficient: Coefficient::DEFAULT_LIMIT,
+        plaintext: false,
     }
 }
 

@@ -8,7 +8,7 @@ use cocoon_accounting::Party;
 use cocoon_tl::{TlObject as _, TlString, client, peek_id, proxy};
 use cocoon_types::Address;
 
-use super::{Denied, Expected, Handshake, Step, address, agree};
+use super::{Denied, Expected, Handshake, PROTOCOL, Step, address, agree, written};
 use crate::accounting::{Books, Statement};
 
 /// Version of the root configuration where there is no chain to have one from.
@@ -20,6 +20,7 @@ const REGISTRATION_DEADLINE: Duration = Duration::from_secs(330);
 #[derive(Debug)]
 pub(crate) struct ClientHandshake {
     expected: Expected,
+    version: i32,
     connected: Option<Connected>,
 }
 
@@ -28,6 +29,8 @@ pub(crate) struct ClientHandshake {
 pub(crate) struct Authorized {
     /// Whose account pays for it; `None` where nothing is paid.
     pub(crate) owner: Option<Address>,
+    /// The protocol that was agreed on.
+    pub(crate) version: i32,
 }
 
 /// Between the two questions.
@@ -47,6 +50,7 @@ impl ClientHandshake {
     pub(crate) fn new(expected: Expected) -> Self {
         Self {
             expected,
+            version: PROTOCOL,
             connected: None,
         }
     }
@@ -70,8 +74,10 @@ impl ClientHandshake {
         if question.min_config_version.cast_unsigned() > config {
             return Err(Denied::error("this proxy runs with an older root configuration"));
         }
-        let version = agree(params.proto_versions.as_ref())?;
-        let params = super::params(&self.expected, version);
+        let version = agree(params.proto_versions.as_ref(), &self.expected)?;
+        self.version = version;
+        let own = &params.client_owner_address;
+        let params = super::params(&self.expected, version, own);
         let Some(books) = &self.expected.books else {
             self.connected = Some(Connected::Unpaid);
             return Ok(client::ConnectedToProxy {
@@ -95,7 +101,7 @@ impl ClientHandshake {
         });
         Ok(client::ConnectedToProxy {
             params,
-            client_sc_address: TlString::from(greeting.contract.to_string()),
+            client_sc_address: written(&greeting.contract, version, own),
             auth: match greeting.secret_hash {
                 Some(secret_hash) => client::ProxyConnectionAuth::Short(client::ProxyConnectionAuthShort {
                     secret_hash,
@@ -152,7 +158,8 @@ impl ClientHandshake {
             tokens_committed_to_db: statement.journal(),
             max_tokens: statement.memory(),
         });
-        Ok(Step::Done(success.to_boxed(), Authorized { owner }))
+        let version = self.version;
+        Ok(Step::Done(success.to_boxed(), Authorized { owner, version }))
     }
 }
 
@@ -171,6 +178,10 @@ impl Handshake for ClientHandshake {
             (_, None) => Err(Denied::uncoded("expected connect message")),
             (_, Some(_)) => Err(Denied::uncoded("expected auth message")),
         }
+    }
+
+    fn is_original(&self) -> bool {
+        self.version < PROTOCOL
     }
 
     fn deadline(&self) -> Duration {

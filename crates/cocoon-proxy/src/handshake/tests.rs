@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use cocoon_tl::{TlObject, TlString, client, proxy, shared::ProtoVersions, worker};
+use cocoon_types::{Tier, TierPolicy};
 use futures_util::FutureExt as _;
 
 use super::{
@@ -13,6 +14,7 @@ fn expected() -> Expected {
         is_test: true,
         public_key: [7; 32],
         books: None,
+        original: Some(TierPolicy::at_least(Tier::Attested)),
     }
 }
 
@@ -112,7 +114,13 @@ fn denied_worker(change: impl FnOnce(&mut worker::Params)) -> (i32, String) {
 #[test]
 fn a_client_is_authorized_as_in_the_mode_without_ton() {
     let (answers, outcome) = client(vec![connect_client().to_boxed(), short(b"")]).unwrap();
-    assert_eq!(outcome, Some(Authorized { owner: None }));
+    assert_eq!(
+        outcome,
+        Some(Authorized {
+            owner: None,
+            version: 3
+        })
+    );
     let connected = client::ConnectedToProxy::from_boxed(answers[0].clone()).unwrap();
     assert_eq!(
         (connected.params.is_test, connected.params.proto_version),
@@ -136,7 +144,10 @@ fn a_client_is_authorized_as_in_the_mode_without_ton() {
     let (_, outcome) = client(vec![connect_client().to_boxed(), long()]).unwrap();
     assert_eq!(
         outcome,
-        Some(Authorized { owner: None }),
+        Some(Authorized {
+            owner: None,
+            version: 3
+        }),
         "the long way is accepted at once"
     );
 }
@@ -189,7 +200,7 @@ fn protocols_0_to_2_are_refused_for_what_is_missing() {
     for old in [None, versions(0, 0), versions(1, 2)] {
         let expected = (
             ERROR,
-            "protocol 0 to 2 needs payments, which this build does not settle".to_owned(),
+            "protocol 0 to 2 needs payments, and nothing is paid here".to_owned(),
         );
         assert_eq!(
             denied_client(|question| question.params.proto_versions = old.clone()),

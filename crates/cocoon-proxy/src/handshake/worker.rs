@@ -10,7 +10,7 @@ use cocoon_accounting::Levels;
 use cocoon_tl::{TlObject as _, TlString, peek_id, worker};
 use cocoon_types::{Address, Coefficient, ModelName};
 
-use super::{Denied, Expected, Handshake, Step, address, agree};
+use super::{Denied, Expected, Handshake, PROTOCOL, Step, address, agree, written};
 
 /// More than a link carries at once anyway (`cocoon_link`: 4096 open streams).
 const MAX_CAPACITY: u32 = 4096;
@@ -19,6 +19,7 @@ const MAX_CAPACITY: u32 = 4096;
 #[derive(Debug)]
 pub(crate) struct WorkerHandshake {
     expected: Expected,
+    version: i32,
     announced: Option<Announced>,
 }
 
@@ -32,6 +33,8 @@ pub(crate) struct Announced {
     pub(crate) enabled: bool,
     /// Whose money it earns; `None` where nothing is paid.
     pub(crate) owner: Option<Address>,
+    /// The protocol that was agreed on.
+    pub(crate) version: i32,
 }
 
 // === impl WorkerHandshake ===
@@ -40,6 +43,7 @@ impl WorkerHandshake {
     pub(crate) fn new(expected: Expected) -> Self {
         Self {
             expected,
+            version: PROTOCOL,
             announced: None,
         }
     }
@@ -61,12 +65,14 @@ impl WorkerHandshake {
         let model = model(&params.model)?;
         let coefficient = coefficient(params.coefficient)?;
         let capacity = capacity(setup.max_active_requests, setup.proxy_cnt)?;
-        let version = agree(params.proto_versions.as_ref())?;
+        let version = agree(params.proto_versions.as_ref(), &self.expected)?;
+        self.version = version;
+        let own = &params.worker_owner_address;
         let owner = address::owner(params.worker_owner_address.as_bytes())
             .ok_or_else(|| Denied::violation("the owner address does not parse"))?;
         let worker_sc_address = match (&self.expected.books, owner) {
             (None, _) => TlString::EMPTY,
-            (Some(books), Some(owner)) => TlString::from(books.worker_contract(&owner).to_string()),
+            (Some(books), Some(owner)) => written(&books.worker_contract(&owner), version, own),
             (Some(_), None) => return Err(Denied::error("a worker without an owner cannot be paid here")),
         };
         self.announced = Some(Announced {
@@ -75,9 +81,10 @@ impl WorkerHandshake {
             capacity,
             enabled: false,
             owner: owner.filter(|_| self.expected.books.is_some()),
+            version,
         });
         Ok(worker::ConnectedToProxy {
-            params: super::params(&self.expected, version),
+            params: super::params(&self.expected, version, own),
             worker_sc_address,
         }
         .to_boxed())
@@ -86,6 +93,10 @@ impl WorkerHandshake {
 
 impl Handshake for WorkerHandshake {
     type Outcome = Announced;
+
+    fn is_original(&self) -> bool {
+        self.version < PROTOCOL
+    }
 
     async fn on(&mut self, question: Bytes) -> Result<Step<Announced>, Denied> {
         match (peek_id(&question), self.announced.take()) {

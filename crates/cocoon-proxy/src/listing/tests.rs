@@ -22,6 +22,7 @@ fn table() -> Table {
             coefficient: Coefficient::new(coefficient).unwrap(),
             capacity: NonZeroU32::new(5).unwrap(),
             enabled,
+            plaintext: false,
         };
         table.insert(WorkerId(id), offer).unwrap();
     }

@@ -15,6 +15,7 @@ mod hostile_workers;
 mod line;
 mod logs;
 mod loss;
+mod original;
 mod pace;
 mod paid;
 mod sharing;

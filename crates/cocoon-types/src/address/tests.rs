@@ -46,10 +46,25 @@ fn what_is_no_address_here_says_why() {
     assert_eq!(elsewhere.parse::<Address>(), Err(AddressError::Workchain));
 }
 
+/// The original compares addresses as text, flags included (spec/network.md 6.3).
+#[test]
+fn the_mark_of_a_test_network_is_taken_from_the_peers_own_address() {
+    let address: Address = RAW.parse().unwrap();
+    let marked = address.packed(NON_BOUNCEABLE | TEST_ONLY);
+    let bounceable_and_marked = address.packed(BOUNCEABLE | TEST_ONLY);
+    assert_eq!(address.in_the_form_of(FRIENDLY), FRIENDLY);
+    assert_eq!(address.in_the_form_of(&marked), marked);
+    assert_eq!(address.in_the_form_of(&bounceable_and_marked), marked);
+    for other in ["", "UQ", "é!é!", RAW] {
+        assert_eq!(address.in_the_form_of(other), FRIENDLY, "{other}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text: String) {
         let _ = text.parse::<Address>();
+        let _ = Address::new([7; 32]).in_the_form_of(&text);
     }
 
     #[test]
