@@ -34,6 +34,8 @@ use crate::{
 /// Bytes of one answer that may wait for a slow reader: the peer knows no windows, and may send a whole answer in one
 /// message of up to 16 MiB.
 const MAX_WAITING: usize = 32 * 1024 * 1024;
+/// Steps of one answer that wait for a slow reader: more than the parts of any answer that is not made to hurt.
+const MAX_STEPS: usize = 65_536;
 /// An old peer has a timer of its own, a little shorter; this one is for peers whose timer does not go off.
 const GRACE: Duration = Duration::from_secs(2);
 /// For what open requests still have to be told when the peer's link has ended.
@@ -52,7 +54,7 @@ pub(crate) struct Server {
 /// Where the steps of one answer are put.
 #[derive(Debug)]
 struct Tray {
-    steps: mpsc::UnboundedSender<Said>,
+    steps: mpsc::Sender<Said>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -60,7 +62,7 @@ struct Tray {
 struct Reading {
     server: Arc<Server>,
     id: [u8; 32],
-    steps: mpsc::UnboundedReceiver<Said>,
+    steps: mpsc::Receiver<Said>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -148,16 +150,16 @@ impl Server {
         };
         let bytes = said.bytes();
         let waiting = tray.waiting.fetch_add(bytes, Ordering::Relaxed);
-        // Whoever reads it may have gone in this moment.
-        let is_gone = tray.steps.send(said).is_err();
-        if is_gone || waiting.saturating_add(bytes) > MAX_WAITING {
+        // Whoever reads it may have gone in this moment, or be too slow for a peer that cannot be slowed.
+        let is_lost = tray.steps.try_send(said).is_err();
+        if is_lost || waiting.saturating_add(bytes) > MAX_WAITING {
             // The reader finds the end of the tray after what it holds.
             desk.remove(&id);
         }
     }
 
     fn open(self: &Arc<Self>, id: [u8; 32]) -> Reading {
-        let (sender, steps) = mpsc::unbounded_channel();
+        let (sender, steps) = mpsc::channel(MAX_STEPS);
         let waiting = Arc::new(AtomicUsize::new(0));
         let tray = Tray {
             steps: sender,

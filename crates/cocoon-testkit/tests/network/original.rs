@@ -1,4 +1,5 @@
 //! Peers of the original at our proxy, and our nodes at its proxy, with payments (docs/how-to/peers-of-the-original.md).
+#![expect(clippy::large_futures, reason = "a test's own")]
 
 mod clients;
 mod hostile;
