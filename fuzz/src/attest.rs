@@ -22,6 +22,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("attest_certificate", certificate),
     ("attest_collateral", collateral),
+    ("attest_compact", compact),
     ("attest_signed", signed),
     ("attest_snp_report", evidence::snp_report),
     ("attest_tdx_quote", tdx_quote),
@@ -113,6 +114,20 @@ pub fn collateral(data: &[u8]) {
     };
     let again = Collateral::from_json(collateral.to_json().as_bytes());
     assert_eq!(again.ok().as_ref(), Some(&collateral));
+    let _ = collateral.expires_at();
+    verify(QUOTE, &collateral);
+}
+
+/// Any bytes as collateral in its compact form (the first one is 0), or edits of a real one: what is read is what would be
+/// written, and what verifies a quote with it says what it says with the real one.
+pub fn compact(data: &[u8]) {
+    let real = Collateral::from_json(COLLATERAL).expect("real collateral");
+    let bytes = edited(&real.to_compact().expect("it travels"), data);
+    let Ok(collateral) = Collateral::from_compact(&bytes) else {
+        return;
+    };
+    assert!(bytes.len() <= tdx::MAX_COMPACT_BYTES);
+    assert_eq!(collateral.to_compact().ok(), Some(bytes));
     let _ = collateral.expires_at();
     verify(QUOTE, &collateral);
 }

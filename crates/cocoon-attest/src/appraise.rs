@@ -5,11 +5,12 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use cocoon_types::Tier;
 
 use crate::certificate::{Certificate, MAX_QUOTE_BYTES};
+use crate::image::report_data;
 use crate::oid;
 use crate::policy::{Accelerators, Policy, Side};
 use crate::refusal::Refusal;
 use crate::roots::Roots;
-use crate::tdx::{self, Collateral, TdxClaims};
+use crate::tdx::{self, Collateral, MAX_COMPACT_BYTES, TdxClaims};
 
 mod worth;
 
@@ -67,7 +68,7 @@ pub struct Evidence<'a> {
     pub accelerators: Accelerators,
 }
 
-/// What the maker vouches for the evidence: it travels with it, or comes from a cache.
+/// What the maker vouches for the evidence, from the verifier's own store. Without it the certificate's own counts.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Endorsements<'a> {
@@ -75,7 +76,7 @@ pub enum Endorsements<'a> {
     Tdx(&'a Collateral),
 }
 
-/// Appraises a peer's certificate without collateral, up to the makers' roots: hardware evidence is refused for want of it.
+/// Appraises a peer's certificate with the collateral in it, up to the makers' roots.
 ///
 /// # Errors
 /// As [`appraise`].
@@ -136,9 +137,23 @@ pub fn appraise(
     {
         return Err(Refusal::QuoteTooLong);
     }
+    // The same for ours, before anything reads it.
+    if certificate
+        .extensions
+        .collateral
+        .is_some_and(|compact| compact.len() > MAX_COMPACT_BYTES)
+    {
+        return Err(Refusal::CollateralTooLong);
+    }
     // Step 8: the key, and with it the self-signature.
     let key = certificate.key.ok_or(Refusal::KeyNotEd25519)?;
     check_self_signature(&certificate, &key)?;
+    // Who asks may have better collateral than who is asked.
+    let carried = match endorsements {
+        None => carried_collateral(&certificate, &key)?,
+        Some(_) => None,
+    };
+    let endorsements = endorsements.or(carried.as_ref().map(Endorsements::Tdx));
     // Step 9: policy.
     let worth = match certificate.extensions.quote {
         None => worth::without_evidence(policy)?,
@@ -245,6 +260,24 @@ const fn check_validity(certificate: &Certificate<'_>, now: u64) -> Result<(), R
     } else {
         Ok(())
     }
+}
+
+/// The collateral in a certificate, where its quote needs some. It is read for a quote about this key only: seeing that costs
+/// nothing.
+fn carried_collateral(certificate: &Certificate<'_>, key: &[u8; 32]) -> Result<Option<Collateral>, Refusal> {
+    let extensions = &certificate.extensions;
+    let (Some(quote), Some(compact)) = (extensions.quote, extensions.collateral) else {
+        return Ok(None);
+    };
+    if !tdx::looks_like_tdx(quote) {
+        return Ok(None);
+    }
+    if tdx::unverified_report_data(quote)? != report_data(key) {
+        return Err(Refusal::ReportData);
+    }
+    Collateral::from_compact(compact)
+        .map(Some)
+        .map_err(|_| Refusal::CollateralMalformed)
 }
 
 fn check_self_signature(certificate: &Certificate<'_>, key: &[u8; 32]) -> Result<(), Refusal> {

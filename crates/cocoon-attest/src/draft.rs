@@ -92,6 +92,15 @@ impl Draft {
         })
     }
 
+    /// The same with the maker's collateral for the quote beside it, in its compact form.
+    #[must_use]
+    pub fn with_collateral(mut self, compact: Vec<u8>) -> Self {
+        let after_claims = self.extensions.len().min(2);
+        self.extensions
+            .insert(after_claims, Extension::optional(oid::OID_COLLATERAL, compact));
+        self
+    }
+
     /// The bytes that the signature covers.
     ///
     /// # Errors

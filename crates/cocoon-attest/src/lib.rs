@@ -36,7 +36,7 @@ pub use appraise::{Endorsements, Evidence, VerifiedPeer, appraise, appraise_cert
 pub use certificate::{MAX_CERTIFICATE_BYTES, MAX_QUOTE_BYTES};
 pub use draft::{Draft, DraftError, Extension, public_key_info};
 pub use image::{Measurements, report_data};
-pub use oid::{OID_CLAIMS, OID_QUOTE};
+pub use oid::{OID_CLAIMS, OID_COLLATERAL, OID_QUOTE};
 pub use policy::{Accelerators, EvidenceRule, ImageRule, Policy, Side, Simulated};
 pub use refusal::Refusal;
 pub use roots::{Roots, RootsError};

@@ -4,6 +4,9 @@
 pub const OID_QUOTE: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xe0, 0x39, 0x01];
 /// 1.3.6.1.4.1.12345.2: the raw user claims, today the 32 bytes of the public key (spec/network.md 3.3).
 pub const OID_CLAIMS: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xe0, 0x39, 0x02];
+/// 1.3.6.1.4.1.12345.3, ours: the maker's collateral for the quote in its compact form, so that a verifier needs no internet.
+/// Not critical: the original passes over it.
+pub const OID_COLLATERAL: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xe0, 0x39, 0x03];
 
 /// 1.3.101.112: Ed25519, as key and as signature algorithm (RFC 8410).
 pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];

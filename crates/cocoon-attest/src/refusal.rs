@@ -43,6 +43,9 @@ pub enum Refusal {
     /// Over [`crate::MAX_QUOTE_BYTES`].
     #[error("the quote is too long")]
     QuoteTooLong,
+    /// Over [`crate::tdx::MAX_COMPACT_BYTES`].
+    #[error("the collateral in the certificate is too long")]
+    CollateralTooLong,
     /// RSA, ECDSA or anything else than a 32-byte Ed25519 key.
     #[error("the certificate's key is not Ed25519")]
     KeyNotEd25519,
@@ -59,6 +62,9 @@ pub enum Refusal {
     /// Hardware evidence came without what its maker vouches for it.
     #[error("the peer's quote came without collateral to verify it")]
     CollateralMissing,
+    /// The collateral in the certificate is not in its compact form.
+    #[error("the collateral in the certificate cannot be read")]
+    CollateralMalformed,
     /// The TDX quote or its collateral does not hold.
     #[error(transparent)]
     Tdx(#[from] TdxRefusal),

@@ -6,6 +6,7 @@
 
 mod claims;
 mod collateral;
+mod compact;
 mod diagnosis;
 mod library;
 mod pem;
@@ -17,6 +18,7 @@ mod x509;
 
 pub use claims::TdxClaims;
 pub use collateral::{Collateral, CollateralError, CollateralParts};
+pub use compact::MAX_COMPACT_BYTES;
 pub use policy::{Advisories, TcbStatus, TcbStatuses, TdxPolicy};
 pub use quote::TdxReport;
 pub use refusal::{AdvisoryId, Item, TdxRefusal};
@@ -47,10 +49,14 @@ pub fn verify(
             library::Verdict::Is(refusal) => refusal,
             library::Verdict::Chain => diagnosis::of(&dated),
         })?;
-    let claims =
+    let mut claims =
         library::claims(&quote, &found, (until, dated.root_key_id())).ok_or(TdxRefusal::Unverified)?;
     // Step 11: policy.
     judge(&claims, policy, now)?;
+    if claims.tcb_status.is_out_of_date() {
+        // What is accepted for a while only must not be remembered for longer.
+        claims.expires_at = claims.expires_at.min(grace_ends(&claims, policy));
+    }
     Ok(claims)
 }
 
@@ -88,6 +94,11 @@ pub(crate) fn trusted_name(root_der: &[u8]) -> Option<&[u8]> {
     x509::Certificate::parse(root_der).ok().map(|root| root.subject)
 }
 
+/// Last second at which a platform that is out of date is still accepted.
+const fn grace_ends(claims: &TdxClaims, policy: &TdxPolicy) -> u64 {
+    claims.tcb_date.saturating_add(policy.out_of_date_grace)
+}
+
 /// Step 11: what the policy says to claims that are true.
 fn judge(claims: &TdxClaims, policy: &TdxPolicy, now: u64) -> Result<(), TdxRefusal> {
     /// SEPT_VE_DISABLE must be set, the flags of debug, profiling and service domains have fields of their own.
@@ -99,7 +110,7 @@ fn judge(claims: &TdxClaims, policy: &TdxPolicy, now: u64) -> Result<(), TdxRefu
     if !policy.tcb_statuses.contains(status) {
         return Err(TdxRefusal::TcbStatus(status));
     }
-    if status.is_out_of_date() && now > claims.tcb_date.saturating_add(policy.out_of_date_grace) {
+    if status.is_out_of_date() && now > grace_ends(claims, policy) {
         return Err(TdxRefusal::OutOfDate {
             since: claims.tcb_date,
         });

@@ -10,6 +10,8 @@ const MAX_EXTENSIONS: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Extensions<'a> {
     pub(crate) quote: Option<&'a [u8]>,
+    /// Collateral in its compact form.
+    pub(crate) collateral: Option<&'a [u8]>,
     pub(crate) unknown_critical: bool,
     subject_key_id: Option<&'a [u8]>,
     authority_key_id: Option<&'a [u8]>,
@@ -46,6 +48,7 @@ impl<'a> Extensions<'a> {
     fn keep(&mut self, name: &'a [u8], critical: bool, value: &'a [u8]) {
         match name {
             oid::OID_QUOTE => self.quote = Some(value),
+            oid::OID_COLLATERAL => self.collateral = Some(value),
             oid::SUBJECT_KEY_ID => self.subject_key_id = Some(value),
             oid::AUTHORITY_KEY_ID => self.authority_key_id = Some(value),
             oid::KEY_USAGE => self.key_usage = Some(value),

@@ -69,6 +69,9 @@ pub enum CollateralError {
     /// Not the JSON form.
     #[error("the collateral is not in its JSON form")]
     Json(#[source] serde_json::Error),
+    /// Not the compact form, or not the one way to write it.
+    #[error("the collateral is not in its compact form")]
+    Compact,
 }
 
 // === impl Collateral ===

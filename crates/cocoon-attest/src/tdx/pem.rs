@@ -40,5 +40,20 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Vec<u8>>, NotPem> {
     Ok(chain)
 }
 
+/// Appends a certificate.
+pub(super) fn write(text: &mut String, certificate: &[u8]) {
+    text.push_str(BEGIN);
+    text.push('\n');
+    for (place, digit) in STANDARD.encode(certificate).chars().enumerate() {
+        if place > 0 && place.is_multiple_of(64) {
+            text.push('\n');
+        }
+        text.push(digit);
+    }
+    text.push('\n');
+    text.push_str(END);
+    text.push('\n');
+}
+
 #[cfg(test)]
 mod tests;

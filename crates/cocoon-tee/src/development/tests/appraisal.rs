@@ -10,10 +10,17 @@ use cocoon_types::Tier;
 use super::*;
 
 fn certificate(tee: &DevelopmentTee, format: QuoteFormat) -> Vec<u8> {
+    certificate_with(tee, format, None)
+}
+
+fn certificate_with(tee: &DevelopmentTee, format: QuoteFormat, carried: Option<Vec<u8>>) -> Vec<u8> {
     let key = Ed25519KeyPair::from_seed_unchecked(&[42; 32]).unwrap();
     let public: [u8; 32] = key.public_key().as_ref().try_into().unwrap();
     let quote = tee.quote(format, &report_data(&public), &image()).unwrap();
-    let draft = Draft::new(&public, Some(&quote), [5; 16], NOW - 10..=NOW + 86_400).unwrap();
+    let mut draft = Draft::new(&public, Some(&quote), [5; 16], NOW - 10..=NOW + 86_400).unwrap();
+    if let Some(compact) = carried {
+        draft = draft.with_collateral(compact);
+    }
     let signed = draft.to_be_signed().unwrap();
     Draft::finish(&signed, key.sign(&signed).as_ref()).unwrap()
 }
@@ -149,4 +156,56 @@ fn evidence_that_ends_before_the_certificate_ends_the_peer() {
         NOW,
     );
     assert_eq!(peer.unwrap().expires_at(), NOW + 3599);
+}
+
+#[test]
+fn collateral_in_the_certificate_serves_who_has_none() {
+    let tee = DevelopmentTee::new(NOW).unwrap();
+    let roots = tee.roots().unwrap();
+    let policy = policy(Simulated::AcceptOnTestNetwork, listed());
+    let compact = tee.collateral(NOW).unwrap().to_compact().unwrap();
+    assert!(compact.len() < 8192, "{}", compact.len());
+    let judge = |carried: Vec<u8>, own: Option<&Collateral>, now| {
+        let certificate = certificate_with(&tee, QuoteFormat::V4, Some(carried));
+        let endorsements = own.map(Endorsements::Tdx);
+        appraise(
+            evidence(&certificate, Accelerators::None),
+            endorsements,
+            &policy,
+            &roots,
+            now,
+        )
+    };
+    let peer = judge(compact.clone(), None, NOW).unwrap();
+    assert_eq!(peer.tier(), Tier::Simulated);
+    // Somebody else's, an altered one, no one at all, one that is too long.
+    let foreign = DevelopmentTee::new(NOW)
+        .unwrap()
+        .collateral(NOW)
+        .unwrap()
+        .to_compact()
+        .unwrap();
+    assert_eq!(
+        judge(foreign.clone(), None, NOW),
+        Err(Refusal::Tdx(TdxRefusal::Signature(Item::RootCrl)))
+    );
+    assert_eq!(
+        judge(compact[..compact.len() - 1].to_vec(), None, NOW),
+        Err(Refusal::CollateralMalformed)
+    );
+    assert_eq!(judge(Vec::new(), None, NOW), Err(Refusal::CollateralMalformed));
+    assert_eq!(
+        judge(vec![1; 24 * 1024 + 1], None, NOW),
+        Err(Refusal::CollateralTooLong)
+    );
+    // The verifier's own counts where it has some, whatever the peer brings.
+    let own = tee.collateral(NOW).unwrap();
+    assert!(judge(foreign.clone(), Some(&own), NOW).is_ok());
+    let foreign = Collateral::from_compact(&foreign).unwrap();
+    assert!(judge(compact.clone(), Some(&foreign), NOW).is_err());
+    // It ends with the evidence.
+    assert!(matches!(
+        judge(compact, None, NOW + 31 * 86_400),
+        Err(Refusal::Expired { .. })
+    ));
 }
