@@ -13,7 +13,9 @@ mod pem;
 pub(crate) use crl::Crl;
 pub use fault::CertificateFault;
 pub(crate) use key::{Key, Scheme};
-pub(crate) use pem::certificates as pem_certificates;
+#[cfg(test)]
+pub(crate) use pem::{BEGIN, END, MAX_CERTIFICATE_BYTES};
+pub(crate) use pem::{Between, certificates as pem_certificates};
 
 use crate::der::{self, Element, NotDer, Reader};
 use crate::{oid, time};

@@ -56,6 +56,9 @@ pub enum ToldError {
 // === impl ProxyContract ===
 
 impl ProxyContract {
+    /// Characters of a told address that are worth reading; the longest form, `-1:` and 64 digits, has 67.
+    pub const TOLD: usize = 67;
+
     /// The contract of the proxy with this owner and key, under the network's parameters (spec/ton.md 1.2).
     ///
     /// # Errors

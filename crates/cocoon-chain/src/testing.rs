@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cocoon_contracts::{Params, code};
+use cocoon_types::{Multipliers, Nanoton};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -34,5 +36,23 @@ impl Network {
             chain,
             _blocks: blocks,
         }
+    }
+}
+
+/// The parameters of a test network.
+pub(crate) fn params() -> Params {
+    Params {
+        struct_version: 3,
+        params_version: 5,
+        unique_id: 17,
+        is_test: true,
+        price_per_token: Nanoton::new(20),
+        worker_fee_per_token: Nanoton::new(19),
+        multipliers: Multipliers::ONE,
+        proxy_delay_before_close: 86_400,
+        client_delay_before_close: 3600,
+        min_proxy_stake: Nanoton::ZERO,
+        min_client_stake: Nanoton::ZERO,
+        codes: code::codes(),
     }
 }

@@ -77,7 +77,7 @@ pub(crate) struct Feared {
     max_coefficient: Coefficient,
     /// The part of an API key's allowance.
     held: Option<Held>,
-    /// What the key may still spend, where that and nothing else lowered the price.
+    /// What the key may still spend, where that lowered the price.
     key_left: Option<Nanoton>,
 }
 
@@ -213,12 +213,14 @@ impl Account {
             Some(allowance) => Some(allowance.hold(prices.cost(worst).unwrap_or(Nanoton::new(u64::MAX)))?),
         };
         state.view.opened(worst);
-        let is_lowered = max_coefficient < order.max_coefficient && order.max_price.is_none();
+        let is_lowered = |left: &Nanoton| {
+            max_coefficient < order.max_coefficient && order.max_price.is_none_or(|limit| *left < limit)
+        };
         Ok(Feared {
             worst,
             max_coefficient,
             held,
-            key_left: left.filter(|_| is_lowered),
+            key_left: left.filter(is_lowered),
         })
     }
 
@@ -239,6 +241,24 @@ impl Account {
         if let (Some(held), Ok(cost)) = (feared.held, prices.cost(tokens.total())) {
             held.spend(cost);
         }
+    }
+
+    /// The proxy refused a request before any answer, so that it costs nothing. Gives the refusal as the caller is to be told: a
+    /// price that is too low because the API key may not spend more is nothing that waiting mends.
+    pub(crate) fn refused(&self, feared: Feared, refusal: Refusal) -> Refusal {
+        let refusal = match feared.key_left {
+            Some(left) if refusal.fault == Fault::PriceTooLow => Refusal::new(
+                Fault::PaymentRequired,
+                format!(
+                    "no worker serves this request for the {left} that this API key may still spend (hint: a lower max_tokens, \
+                     tomorrow, or `cocoon key limit`)"
+                ),
+            ),
+            _ => refusal,
+        };
+        let price = feared.max_coefficient;
+        self.receipted(feared, &Usage::default(), price);
+        refusal
     }
 
     /// What this usage costs at this price.
@@ -340,26 +360,6 @@ impl Feared {
     /// The highest price at which the request may be served.
     pub(crate) fn max_coefficient(&self) -> Coefficient {
         self.max_coefficient
-    }
-
-    /// A proxy's refusal as the caller is to be told: a price that is too low because the API key may not spend more is
-    /// nothing that waiting mends.
-    pub(crate) fn explain(key_left: Option<Nanoton>, refusal: Refusal) -> Refusal {
-        match key_left {
-            Some(left) if refusal.fault == Fault::PriceTooLow => Refusal::new(
-                Fault::PaymentRequired,
-                format!(
-                    "no worker serves this request for the {left} that this API key may still spend (hint: a lower max_tokens, \
-                     tomorrow, or `cocoon key limit`)"
-                ),
-            ),
-            _ => refusal,
-        }
-    }
-
-    /// What the API key may still spend, where that is what lowered the price.
-    pub(crate) fn key_left(&self) -> Option<Nanoton> {
-        self.key_left
     }
 }
 

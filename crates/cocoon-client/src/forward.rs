@@ -112,10 +112,7 @@ async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
         .open(head)
         .await
         .map_err(|_| Refusal::new(Fault::ProxyLost, "the link to the proxy broke"))?;
-    let key_left = feared.as_ref().and_then(Feared::key_left);
-    Answer::begin(slot, exchange, order, feared)
-        .await
-        .map_err(|refusal| Feared::explain(key_left, refusal))
+    Answer::begin(slot, exchange, order, feared).await
 }
 
 /// A fresh request id, for one leg or for a caller.

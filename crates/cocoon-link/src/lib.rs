@@ -37,5 +37,5 @@ pub use options::{HandshakeOptions, LinkLimits, LinkOptions, PowOptions};
 pub use redial::Redial;
 pub use session::{
     AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, EnginePlace,
-    Event, Events, Exchange, Hello, RequestHead, Serving, Session, StreamGone,
+    Event, Events, Exchange, Hello, RequestHead, Serving, Session, StreamGone, Unfinished,
 };

@@ -19,7 +19,7 @@ use crate::{Inbox, Link, LinkClosed};
 
 pub use exchange::{AnswerReceiver, BodySender, Exchange};
 pub use head::{AnswerEnd, AnswerEvent, AnswerHead, EnginePlace, Hello, RequestHead};
-pub use serving::{AnswerSender, BodyReceiver, Serving, StreamGone};
+pub use serving::{AnswerSender, BodyReceiver, Serving, StreamGone, Unfinished};
 
 pub(crate) use shared::Shared;
 pub(crate) use violation::Violation;

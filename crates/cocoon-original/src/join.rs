@@ -39,14 +39,8 @@ pub struct AskerRules {
     pub model: Option<ModelName>,
 }
 
-/// What holds for the answers of a peer that serves.
-#[derive(Clone, Debug)]
-pub struct ServerRules {
-    /// Their tier.
-    pub tier: Tier,
-    /// What it serves.
-    pub endpoints: Vec<Endpoint>,
-}
+/// What a peer of protocols 0 to 2 serves (spec/network.md 6.7).
+pub(crate) const ENDPOINTS: [Endpoint; 2] = [Endpoint::ChatCompletions, Endpoint::Completions];
 
 /// A running translator. Dropping it ends it at once.
 #[derive(Debug)]
@@ -72,20 +66,20 @@ pub async fn join_asker(
     Ok((near.0, near.1, Bridge(tasks)))
 }
 
-/// The links to a peer that serves, from the role's side.
+/// The links to a peer that serves, from the role's side; `tier` is that of its answers.
 ///
 /// # Errors
 /// A defect of ours.
 pub async fn join_server(
     (link, inbox): (Link, Inbox),
     terms: Terms,
-    rules: ServerRules,
+    tier: Tier,
 ) -> Result<(Link, Inbox, Bridge), LinkClosed> {
     let [near, (far, far_inbox)] = Link::pair(link.peer(), link.remote_addr()).await?;
     // Whether its engine is inside its image is for the image list to know; the tier was capped for it.
-    let hello = hello(&terms, rules.endpoints.clone(), EnginePlace::StartedByWorker);
+    let hello = hello(&terms, ENDPOINTS.to_vec(), EnginePlace::StartedByWorker);
     let mut tasks = JoinSet::new();
-    let server = Server::new(link, terms, rules);
+    let server = Server::new(link, terms, tier);
     tasks.spawn(async move {
         let (session, events) = Session::start(far, far_inbox, hello, Fault::Draining);
         serving::run(Arc::new(server), inbox, session, events).await;

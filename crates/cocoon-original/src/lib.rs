@@ -22,7 +22,7 @@ mod serving;
 mod usage;
 mod words;
 
-pub use join::{AskerRules, Bridge, ServerRules, Terms, join_asker, join_server};
+pub use join::{AskerRules, Bridge, Terms, join_asker, join_server};
 pub use words::Leg;
 
 /// The versions of the original.

@@ -1,41 +1,32 @@
 //! Streams of a session become requests to an old peer.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cocoon_link::{
     AnswerEnd, AnswerHead, AnswerSender, BodyReceiver, Event, Events, Inbox, Incoming, Link, RequestHead,
-    Serving, Session, StreamGone,
+    Serving, Session, Unfinished,
 };
 use cocoon_openai::RequestBody;
 use cocoon_tl::{TlString, shared::TokensUsed};
-use cocoon_types::{Coefficient, Fault, MAX_BODY_BYTES, Refusal};
+use cocoon_types::{Coefficient, Fault, MAX_BODY_BYTES, Refusal, Tier};
 use tokio::{
-    sync::mpsc,
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
     codes,
-    join::{ServerRules, Terms},
+    join::{ENDPOINTS, Terms},
     pass::Questions,
     plain, usage,
     words::{Asked, AskedByClient, Leg, Said, passes},
 };
 
-/// Bytes of one answer that may wait for a slow reader: the peer knows no windows, and may send a whole answer in one
-/// message of up to 16 MiB.
-const MAX_WAITING: usize = 32 * 1024 * 1024;
-/// Steps of one answer that wait for a slow reader: more than the parts of any answer that is not made to hurt.
-const MAX_STEPS: usize = 65_536;
+mod desk;
+
+use desk::{Desk, Reading};
+
 /// An old peer has a timer of its own, a little shorter; this one is for peers whose timer does not go off.
 const GRACE: Duration = Duration::from_secs(2);
 /// For what open requests still have to be told when the peer's link has ended.
@@ -46,31 +37,10 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub(crate) struct Server {
     link: Link,
     terms: Terms,
-    rules: ServerRules,
-    /// Where the answers go, by request id. Ids are looked up on their own link only (spec/network.md 10.4, 53).
-    desk: Mutex<HashMap<[u8; 32], Tray>>,
-}
-
-/// Where the steps of one answer are put.
-#[derive(Debug)]
-struct Tray {
-    steps: mpsc::Sender<Said>,
-    waiting: Arc<AtomicUsize>,
-}
-
-/// The other end of a tray; dropping it takes the tray away.
-struct Reading {
-    server: Arc<Server>,
-    id: [u8; 32],
-    steps: mpsc::Receiver<Said>,
-    waiting: Arc<AtomicUsize>,
-}
-
-/// Why an answer is not complete.
-enum Broken {
-    Refused(Refusal),
-    /// The asker cancelled or its link ended: there is nobody to tell.
-    Gone,
+    /// Of its answers.
+    tier: Tier,
+    /// Ids are looked up on their own link only (spec/network.md 10.4, 53).
+    desk: Arc<Desk>,
 }
 
 /// Translates until one of the two links ends.
@@ -83,7 +53,7 @@ pub(crate) async fn run(server: Arc<Server>, mut inbox: Inbox, session: Session,
             incoming = inbox.recv() => match incoming {
                 None => {
                     // Without its tray every request ends, and says so.
-                    server.desk().clear();
+                    server.desk.clear();
                     let told = async { while requests.join_next().await.is_some() {} };
                     let _ = timeout(LAST_WORDS, told).await;
                     break server.link.closed().await;
@@ -92,7 +62,7 @@ pub(crate) async fn run(server: Arc<Server>, mut inbox: Inbox, session: Session,
                     questions.pass(&server.link, id, question, session.link());
                 }
                 Some(Incoming::Packet(message)) => match Said::read(server.terms.leg, &message) {
-                    Some(Ok((id, said))) => server.deliver(id, said),
+                    Some(Ok((id, said))) => server.desk.put(id, said),
                     // It ended the original's process (spec/network.md 10.1, 3).
                     Some(Err(_)) => break "an answer that does not parse".to_owned(),
                     None if passes(server.terms.leg, &message) => {
@@ -128,49 +98,12 @@ pub(crate) async fn run(server: Arc<Server>, mut inbox: Inbox, session: Session,
 // === impl Server ===
 
 impl Server {
-    pub(crate) fn new(link: Link, terms: Terms, rules: ServerRules) -> Self {
+    pub(crate) fn new(link: Link, terms: Terms, tier: Tier) -> Self {
         Self {
             link,
             terms,
-            rules,
-            desk: Mutex::default(),
-        }
-    }
-
-    fn desk(&self) -> MutexGuard<'_, HashMap<[u8; 32], Tray>> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a step where it belongs. What belongs nowhere (any more) is late or made up, and is ignored.
-    fn deliver(&self, id: [u8; 32], said: Said) {
-        let mut desk = self.desk();
-        let Some(tray) = desk.get(&id) else {
-            tracing::debug!("an answer to no open request is ignored");
-            return;
-        };
-        let bytes = said.bytes();
-        let waiting = tray.waiting.fetch_add(bytes, Ordering::Relaxed);
-        // Whoever reads it may have gone in this moment, or be too slow for a peer that cannot be slowed.
-        let is_lost = tray.steps.try_send(said).is_err();
-        if is_lost || waiting.saturating_add(bytes) > MAX_WAITING {
-            // The reader finds the end of the tray after what it holds.
-            desk.remove(&id);
-        }
-    }
-
-    fn open(self: &Arc<Self>, id: [u8; 32]) -> Reading {
-        let (sender, steps) = mpsc::channel(MAX_STEPS);
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let tray = Tray {
-            steps: sender,
-            waiting: Arc::clone(&waiting),
-        };
-        self.desk().insert(id, tray);
-        Reading {
-            server: Arc::clone(self),
-            id,
-            steps,
-            waiting,
+            tier,
+            desk: Arc::default(),
         }
     }
 
@@ -183,21 +116,14 @@ impl Server {
         let started = Instant::now();
         let deadline = started + head.timeout + GRACE;
         let relayed = timeout_at(deadline, self.relay(&head, body, &mut answer)).await;
-        let refusal = match relayed {
-            Ok(Ok(usage)) => {
-                let end = AnswerEnd {
-                    usage,
-                    engine_time: started.elapsed(),
-                };
-                // The asker may be gone by now; then there is nobody left to tell.
-                let _ = answer.end(end).await;
-                return;
-            }
-            Ok(Err(Broken::Refused(refusal))) => refusal,
-            Ok(Err(Broken::Gone)) => Refusal::new(Fault::Cancelled, "the request was cancelled"),
-            Err(_) => Refusal::new(Fault::Timeout, "the answer was not complete in time"),
+        let outcome = match relayed {
+            Ok(usage) => usage.map(|usage| AnswerEnd {
+                usage,
+                engine_time: started.elapsed(),
+            }),
+            Err(_) => Err(Refusal::new(Fault::Timeout, "the answer was not complete in time").into()),
         };
-        let _ = answer.refuse(refusal).await;
+        answer.finish(outcome).await;
     }
 
     async fn relay(
@@ -205,25 +131,25 @@ impl Server {
         head: &RequestHead,
         body: BodyReceiver,
         answer: &mut AnswerSender,
-    ) -> Result<cocoon_types::Usage, Broken> {
+    ) -> Result<cocoon_types::Usage, Unfinished> {
         // The role has looked already; a request that asks for more than such a peer can promise must not get this far.
-        if !head.tier.accepts(self.rules.tier) {
-            let message = format!("a peer of protocol 2 or less serves at tier {}", self.rules.tier);
+        if !head.tier.accepts(self.tier) {
+            let message = format!("a peer of protocol 2 or less serves at tier {}", self.tier);
             return Err(Refusal::new(Fault::TierUnavailable, message).into());
         }
-        if !self.rules.endpoints.contains(&head.endpoint) {
+        if !ENDPOINTS.contains(&head.endpoint) {
             let message = format!("a peer of protocol 2 or less does not serve {}", head.endpoint);
             return Err(Refusal::new(Fault::UnknownModel, message).into());
         }
-        let body = unless_cancelled(answer, body.collect(MAX_BODY_BYTES)).await??;
+        let body = answer.unless_cancelled(body.collect(MAX_BODY_BYTES)).await??;
         // Nobody after this node holds it to what was agreed (spec/network.md 10.2, 13).
         let mut request = RequestBody::parse(head.endpoint, &body)?;
         drop(body);
         request.agree(head.model.base(), head.max_tokens)?;
-        let mut reading = self.open(head.request_id.0);
+        let mut reading = self.desk.open(head.request_id.0);
         let asked = self.ask(head, request.to_bytes());
         drop(request);
-        let sent = unless_cancelled(answer, self.link.send(asked)).await?;
+        let sent = answer.unless_cancelled(self.link.send(asked)).await?;
         sent.map_err(|_| Refusal::new(self.lost(), "the request could not be sent"))?;
         self.read(&mut reading, head, answer).await
     }
@@ -249,12 +175,12 @@ impl Server {
         reading: &mut Reading,
         head: &RequestHead,
         answer: &mut AnswerSender,
-    ) -> Result<cocoon_types::Usage, Broken> {
+    ) -> Result<cocoon_types::Usage, Unfinished> {
         let mut begun = false;
         loop {
-            let said = unless_cancelled(answer, reading.next()).await?;
+            let said = answer.unless_cancelled(reading.next()).await?;
             let (bytes, last) = match said {
-                None => return Err(Refusal::new(self.lost(), reading.why()).into()),
+                None => return Err(Refusal::new(self.lost(), self.why()).into()),
                 Some(Said::Answer { .. }) if begun => return Err(violation("a second answer")),
                 Some(Said::Part { .. }) if !begun => return Err(violation("a part before the answer")),
                 Some(Said::Answer { payload, last }) => {
@@ -264,7 +190,7 @@ impl Server {
                         .head(AnswerHead {
                             status: response.status,
                             content_type: response.content_type,
-                            tier: self.rules.tier,
+                            tier: self.tier,
                             coefficient: self.coefficient(head),
                         })
                         .await?;
@@ -283,7 +209,7 @@ impl Server {
         }
     }
 
-    fn meant(&self, told: &TokensUsed, coefficient: Coefficient) -> Result<cocoon_types::Usage, Broken> {
+    fn meant(&self, told: &TokensUsed, coefficient: Coefficient) -> Result<cocoon_types::Usage, Unfinished> {
         usage::meant(told, coefficient, &self.terms.multipliers)
             .ok_or_else(|| violation("token counts that cannot be true"))
     }
@@ -297,6 +223,14 @@ impl Server {
         }
     }
 
+    fn why(&self) -> &'static str {
+        if self.link.is_closed() {
+            "the link to the peer broke"
+        } else {
+            "the answer came faster than it was read"
+        }
+    }
+
     fn lost(&self) -> Fault {
         match self.terms.leg {
             Leg::Client => Fault::ProxyLost,
@@ -305,54 +239,6 @@ impl Server {
     }
 }
 
-/// Waits for something as long as somebody waits for the answer.
-async fn unless_cancelled<T>(answer: &AnswerSender, work: impl Future<Output = T>) -> Result<T, Broken> {
-    tokio::select! {
-        biased;
-        () = answer.cancelled() => Err(Broken::Gone),
-        done = work => Ok(done),
-    }
-}
-
-fn violation(what: &str) -> Broken {
+fn violation(what: &str) -> Unfinished {
     Refusal::new(Fault::ProtocolViolation, format!("the peer sent {what}")).into()
-}
-
-// === impl Reading ===
-
-impl Reading {
-    /// The next step; nothing when there will be none. Cancel-safe.
-    async fn next(&mut self) -> Option<Said> {
-        let said = self.steps.recv().await?;
-        self.waiting.fetch_sub(said.bytes(), Ordering::Relaxed);
-        Some(said)
-    }
-
-    fn why(&self) -> &'static str {
-        if self.server.link.is_closed() {
-            "the link to the peer broke"
-        } else {
-            "the answer came faster than it was read"
-        }
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.server.desk().remove(&self.id);
-    }
-}
-
-// === impl Broken ===
-
-impl From<Refusal> for Broken {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<StreamGone> for Broken {
-    fn from(_: StreamGone) -> Self {
-        Self::Gone
-    }
 }

@@ -7,9 +7,8 @@ use cocoon_tl::{
     shared::TokensUsed,
 };
 
-use crate::usage::NOTHING;
-
 mod read;
+mod write;
 
 /// Between whom the original's messages travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,9 +144,9 @@ impl Said {
     /// As a message in this form.
     pub(crate) fn write(self, request_id: [u8; 32], form: Form) -> Bytes {
         match (form.leg, form.version) {
-            (Leg::Client, 0) => self.write_client_0(request_id),
+            (Leg::Client, 0) => self.client_version_0(request_id),
             (Leg::Client, _) => self.write_client(request_id, form),
-            (Leg::Worker, 0) => self.write_worker_0(request_id),
+            (Leg::Worker, 0) => self.worker_version_0(request_id),
             (Leg::Worker, _) => self.write_worker(request_id, form),
         }
     }
@@ -166,39 +165,6 @@ impl Said {
         }
     }
 
-    fn write_client_0(self, request_id: [u8; 32]) -> Bytes {
-        match self {
-            Self::Answer { payload, last } => client::QueryAnswerData {
-                answer: payload,
-                is_completed: last.is_some(),
-                request_id,
-                request_tokens_used: last.unwrap_or(NOTHING),
-            }
-            .to_boxed(),
-            Self::Part { payload, last } => client::QueryAnswerPartData {
-                answer: payload,
-                is_completed: last.is_some(),
-                request_id,
-                request_tokens_used: last.unwrap_or(NOTHING),
-            }
-            .to_boxed(),
-            Self::Failed { code, words, begun } if begun => client::QueryAnswerPartError {
-                error_code: code,
-                error: words,
-                request_id,
-                request_tokens_used: NOTHING,
-            }
-            .to_boxed(),
-            Self::Failed { code, words, .. } => client::QueryAnswerError {
-                error_code: code,
-                error: words,
-                request_id,
-                request_tokens_used: NOTHING,
-            }
-            .to_boxed(),
-        }
-    }
-
     fn write_client(self, request_id: [u8; 32], form: Form) -> Bytes {
         let (began, ended) = form.seconds();
         let info = |tokens_used| client::QueryFinalInfo {
@@ -211,60 +177,7 @@ impl Said {
                 worker_end_time: ended,
             }),
         };
-        match self {
-            Self::Answer { payload, last } => client::QueryAnswerExData {
-                request_id,
-                answer: payload,
-                final_info: last.map(info),
-            }
-            .to_boxed(),
-            Self::Part { payload, last } => client::QueryAnswerPartEx {
-                request_id,
-                answer: payload,
-                final_info: last.map(info),
-            }
-            .to_boxed(),
-            Self::Failed { code, words, .. } => client::QueryAnswerErrorEx {
-                request_id,
-                error_code: code,
-                error: words,
-                final_info: Some(info(NOTHING)),
-            }
-            .to_boxed(),
-        }
-    }
-
-    fn write_worker_0(self, request_id: [u8; 32]) -> Bytes {
-        match self {
-            Self::Answer { payload, last } => proxy::QueryAnswerData {
-                answer: payload,
-                is_completed: last.is_some(),
-                request_id,
-                tokens_used: last.unwrap_or(NOTHING),
-            }
-            .to_boxed(),
-            Self::Part { payload, last } => proxy::QueryAnswerPartData {
-                answer: payload,
-                is_completed: last.is_some(),
-                request_id,
-                tokens_used: last.unwrap_or(NOTHING),
-            }
-            .to_boxed(),
-            Self::Failed { code, words, begun } if begun => proxy::QueryAnswerPartError {
-                error_code: code,
-                error: words,
-                request_id,
-                tokens_used: NOTHING,
-            }
-            .to_boxed(),
-            Self::Failed { code, words, .. } => proxy::QueryAnswerError {
-                error_code: code,
-                error: words,
-                request_id,
-                tokens_used: NOTHING,
-            }
-            .to_boxed(),
-        }
+        self.client_later(request_id, info)
     }
 
     fn write_worker(self, request_id: [u8; 32], form: Form) -> Bytes {
@@ -277,27 +190,7 @@ impl Said {
                 worker_end_time,
             }),
         };
-        match self {
-            Self::Answer { payload, last } => proxy::QueryAnswerExData {
-                request_id,
-                answer: payload,
-                final_info: last.map(info),
-            }
-            .to_boxed(),
-            Self::Part { payload, last } => proxy::QueryAnswerPartEx {
-                request_id,
-                answer: payload,
-                final_info: last.map(info),
-            }
-            .to_boxed(),
-            Self::Failed { code, words, .. } => proxy::QueryAnswerErrorEx {
-                request_id,
-                error_code: code,
-                error: words,
-                final_info: Some(info(NOTHING)),
-            }
-            .to_boxed(),
-        }
+        self.worker_later(request_id, info)
     }
 }
 

@@ -93,11 +93,9 @@ async fn converse(node: &Arc<Node>, session: &Session, client: relay::Client, mu
             Some(Event::Query { id, question })
                 if peek_id(&question) == Some(client::UpdatePaymentStatus::ID) =>
             {
-                let statement = match node.ledger.books().zip(client.party.owner) {
-                    Some((books, owner)) => books.statement(accounts::Party::client(owner)).await,
-                    None => Ok(None),
-                };
-                let statement = statement.ok().flatten().unwrap_or_default();
+                let statement = node
+                    .statement(client.party.owner.map(accounts::Party::client))
+                    .await;
                 let told = client.teller.tell(statement, async |told| {
                     let status = client::PaymentStatus {
                         signed_payment: told.signed_payment(),

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker, task::task_tracker::TaskTrackerToken};
 
 use crate::{
-    accounting::Ledger,
+    accounting::{Ledger, Statement},
     board::{Asker, Board, Slot},
     handshake::Expected,
     listing::Listing,
@@ -128,6 +128,14 @@ impl Node {
             clients: AtomicU64::new(0),
         };
         (Arc::new(node), RestRoom(rest_room))
+    }
+
+    /// What a peer is to be told of its account; nothing but zeros where there is none.
+    pub(crate) async fn statement(&self, party: Option<cocoon_accounting::Party>) -> Statement {
+        let Some((books, party)) = self.ledger.books().zip(party) else {
+            return Statement::default();
+        };
+        books.statement(party).await.ok().flatten().unwrap_or_default()
     }
 
     /// What a peer that comes now is held against.

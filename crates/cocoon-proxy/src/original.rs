@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use cocoon_link::{Inbox, Link};
-use cocoon_original::{AskerRules, Bridge, Leg, ServerRules, Terms, join_asker, join_server};
-use cocoon_types::{Endpoint, Tier};
+use cocoon_original::{AskerRules, Bridge, Leg, Terms, join_asker, join_server};
+use cocoon_types::Tier;
 use cocoon_web::clock::unix_now;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -45,12 +45,8 @@ pub(crate) async fn worker(node: &Node, link: Link, inbox: Inbox, version: i32) 
         return Some(Joined::as_it_is(link, inbox));
     }
     let place = place(node, &link)?;
-    let rules = ServerRules {
-        tier: worker_tier(link.peer().tier()),
-        // spec/network.md 6.7
-        endpoints: vec![Endpoint::ChatCompletions, Endpoint::Completions],
-    };
-    let joined = join_server((link, inbox), terms(node, Leg::Worker, version)?, rules).await;
+    let tier = worker_tier(link.peer().tier());
+    let joined = join_server((link, inbox), terms(node, Leg::Worker, version)?, tier).await;
     Some(Joined::through(joined.ok()?, place))
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cocoon_link::{
     AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, Exchange,
-    Link, RequestHead, Serving,
+    Link, RequestHead, Serving, Unfinished,
 };
 use cocoon_matching::{Choice, Obstacle, WorkerId};
 use cocoon_tl::{TlObject as _, TlString, proxy};
@@ -48,15 +48,6 @@ pub(crate) struct Client {
     pub(crate) plaintext: bool,
 }
 
-/// How a request ended.
-#[derive(Debug)]
-enum Outcome {
-    Served(AnswerEnd),
-    Refused(Refusal),
-    /// The client cancelled or its link ended: there is nobody to tell.
-    Gone,
-}
-
 /// A request while it is relayed.
 #[derive(Debug)]
 struct Job<'a> {
@@ -86,24 +77,11 @@ pub(crate) async fn serve(node: &Node, client: &Client, serving: Serving) {
         outcome = relay(node, client, &head, body, &mut answer) => outcome,
         () = node.stopped.cancelled() => {
             let message = "the proxy stopped before the answer was complete";
-            Outcome::Refused(Refusal::new(Fault::Draining, message))
+            Err(Refusal::new(Fault::Draining, message).into())
         }
     };
-    node.metrics.ended(match &outcome {
-        Outcome::Served(_) => None,
-        Outcome::Refused(refusal) => Some(refusal.fault),
-        Outcome::Gone => Some(Fault::Cancelled),
-    });
-    // The peer may be gone by now; then there is nobody left to tell.
-    let _ = match outcome {
-        Outcome::Served(end) => answer.end(end).await,
-        Outcome::Refused(refusal) => answer.refuse(refusal).await,
-        Outcome::Gone => {
-            answer
-                .refuse(Refusal::new(Fault::Cancelled, "the request was cancelled"))
-                .await
-        }
-    };
+    node.metrics.ended(outcome.as_ref().err().map(Unfinished::fault));
+    answer.finish(outcome).await;
 }
 
 async fn relay(
@@ -112,18 +90,15 @@ async fn relay(
     head: &RequestHead,
     body: BodyReceiver,
     answer: &mut AnswerSender,
-) -> Outcome {
+) -> Result<AnswerEnd, Unfinished> {
     if node.is_draining() {
-        return Outcome::Refused(Refusal::new(Fault::Draining, "the proxy is shutting down"));
+        return Err(Refusal::new(Fault::Draining, "the proxy is shutting down").into());
     }
     if head.body_bytes > MAX_BODY_BYTES as u64 {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
-        return Outcome::Refused(Refusal::new(Fault::BodyTooLarge, message));
+        return Err(Refusal::new(Fault::BodyTooLarge, message).into());
     }
-    let reservation = match node.ledger.reserve(&client.party, head).await {
-        Ok(reservation) => reservation,
-        Err(refusal) => return Outcome::Refused(refusal),
-    };
+    let reservation = node.ledger.reserve(&client.party, head).await?;
     let started = Instant::now();
     let mut job = Job {
         node,
@@ -144,10 +119,7 @@ async fn relay(
         agreed: None,
         leg: head.request_id,
     };
-    let (end, slot) = match job.run().await {
-        Ok(served) => served,
-        Err(outcome) => return outcome,
-    };
+    let (end, slot) = job.run().await?;
     let worker_link = slot.peer().session.link();
     let worker = Party {
         peer: worker_link.peer().clone(),
@@ -155,20 +127,16 @@ async fn relay(
     };
     let usage = bounds::sane(end.usage, head, slot.worker(), &node.metrics);
     let agreed = job.agreed.unwrap_or(slot.choice().coefficient);
-    match reservation.settle(&worker, agreed, usage).await {
-        Ok(None) => Outcome::Served(AnswerEnd { usage, ..end }),
-        Ok(Some(paid)) => {
-            let worker = slot.peer();
-            tell_paid(
-                paid,
-                (head.request_id, &client.link, &client.teller),
-                (job.leg, worker_link, &worker.teller),
-            )
-            .await;
-            Outcome::Served(AnswerEnd { usage, ..end })
-        }
-        Err(refusal) => Outcome::Refused(refusal),
+    if let Some(paid) = reservation.settle(&worker, agreed, usage).await? {
+        let worker = slot.peer();
+        tell_paid(
+            paid,
+            (head.request_id, &client.link, &client.teller),
+            (job.leg, worker_link, &worker.teller),
+        )
+        .await;
     }
+    Ok(AnswerEnd { usage, ..end })
 }
 
 /// Tells both sides what was paid (spec/ton.md 4.5). Who does not hear it asks for its status.
@@ -208,7 +176,7 @@ async fn tell_paid(
 
 impl Job<'_> {
     /// Tries workers until one serves the request or none is left to try.
-    async fn run(&mut self) -> Result<(AnswerEnd, WorkerSlot), Outcome> {
+    async fn run(&mut self) -> Result<(AnswerEnd, WorkerSlot), Unfinished> {
         let mut tried: Vec<WorkerId> = Vec::new();
         let mut busy: Vec<WorkerId> = Vec::new();
         let mut last: Option<Refusal> = None;
@@ -234,15 +202,13 @@ impl Job<'_> {
                     continue;
                 }
                 Err(none) => {
-                    return Err(Outcome::Refused(
-                        last.unwrap_or_else(|| none.to_refusal(&self.ask)),
-                    ));
+                    return Err(last.unwrap_or_else(|| none.to_refusal(&self.ask)).into());
                 }
             };
             let refusal = match timeout_at(self.deadline, self.attempt(&slot)).await {
                 Ok(Ok(end)) => return Ok((end, slot)),
-                Ok(Err(Outcome::Refused(refusal))) => refusal,
-                Ok(Err(outcome)) => return Err(outcome),
+                Ok(Err(Unfinished::Refused(refusal))) => refusal,
+                Ok(Err(gone)) => return Err(gone),
                 Err(_) => return Err(self.timeout()),
             };
             tracing::debug!(
@@ -250,7 +216,7 @@ impl Job<'_> {
                 "a worker did not serve a request"
             );
             if self.agreed.is_some() || !self.kept.is_whole() || !may_try_elsewhere(refusal.fault) {
-                return Err(Outcome::Refused(refusal));
+                return Err(refusal.into());
             }
             if refusal.fault == Fault::Busy {
                 busy.push(slot.worker());
@@ -258,7 +224,7 @@ impl Job<'_> {
             } else {
                 tried.push(slot.worker());
                 if tried.len() >= MAX_LOST {
-                    return Err(Outcome::Refused(refusal));
+                    return Err(refusal.into());
                 }
             }
             self.node.metrics.retries.inc();
@@ -267,45 +233,37 @@ impl Job<'_> {
     }
 
     /// Waits for a place, no longer than a line may hold a request.
-    async fn place(&self, excluded: &[WorkerId]) -> Result<Result<WorkerSlot, NoPlace>, Outcome> {
+    async fn place(&self, excluded: &[WorkerId]) -> Result<Result<WorkerSlot, NoPlace>, Unfinished> {
         let patience = self.started + self.node.limits.queue_wait;
         let place = timeout_at(
             self.deadline.min(patience),
             self.node.board.place(&self.ask, excluded),
         );
-        let placed = tokio::select! {
-            biased;
-            () = self.answer.cancelled() => return Err(Outcome::Gone),
-            placed = place => placed,
-        };
+        let placed = self.answer.unless_cancelled(place).await?;
         placed.map_err(|_| {
             if patience < self.deadline {
                 let message = format!("{}: no worker became free in time", self.ask.model);
-                Outcome::Refused(Refusal::new(Fault::Busy, message))
+                Refusal::new(Fault::Busy, message).into()
             } else {
                 self.timeout()
             }
         })
     }
 
-    async fn pause(&self) -> Result<(), Outcome> {
+    async fn pause(&self) -> Result<(), Unfinished> {
         // Jitter, so that requests that were turned away together do not come back together.
         let pause = BUSY_PAUSE.mul_f64(0.5 + fastrand::f64());
         let patience = self.started + self.node.limits.queue_wait;
         if Instant::now() + pause >= self.deadline.min(patience) {
             let message = format!("{}: every worker is busy", self.ask.model);
-            return Err(Outcome::Refused(Refusal::new(Fault::Busy, message)));
+            return Err(Refusal::new(Fault::Busy, message).into());
         }
-        tokio::select! {
-            biased;
-            () = self.answer.cancelled() => Err(Outcome::Gone),
-            () = sleep(pause) => Ok(()),
-        }
+        Ok(self.answer.unless_cancelled(sleep(pause)).await?)
     }
 
     /// One try at one worker, to the end of its answer.
-    async fn attempt(&mut self, slot: &WorkerSlot) -> Result<AnswerEnd, Outcome> {
-        self.leg = fresh_id().map_err(Outcome::Refused)?;
+    async fn attempt(&mut self, slot: &WorkerSlot) -> Result<AnswerEnd, Unfinished> {
+        self.leg = fresh_id()?;
         let leg = RequestHead {
             request_id: self.leg,
             // The price that was agreed now: a worker that has become dearer meanwhile refuses.
@@ -314,12 +272,12 @@ impl Job<'_> {
             ..self.head.clone()
         };
         let exchange = slot.peer().session.open(leg).await;
-        let exchange = exchange.map_err(|_| Outcome::Refused(worker_lost()))?;
+        let exchange = exchange.map_err(|_| worker_lost())?;
         self.exchange(exchange, slot.choice()).await
     }
 
     /// Moves the body one way and the answer the other, side by side, so that neither can hold up the other.
-    async fn exchange(&mut self, exchange: Exchange, choice: &Choice) -> Result<AnswerEnd, Outcome> {
+    async fn exchange(&mut self, exchange: Exchange, choice: &Choice) -> Result<AnswerEnd, Unfinished> {
         let (mut to_worker, mut from_worker): (BodySender, AnswerReceiver) = exchange.split();
         let mut up = pin!(self.upload.run(&self.kept, &mut to_worker));
         let mut down = pin!(download(
@@ -337,20 +295,20 @@ impl Job<'_> {
                 sent = &mut up, if !uploaded => match sent {
                     // When the worker has ended the stream, the answer's side tells why.
                     Ok(()) | Err(UploadEnd::Stream) => uploaded = true,
-                    Err(UploadEnd::Client) => return Err(Outcome::Gone),
+                    Err(UploadEnd::Client) => return Err(Unfinished::Gone),
                     Err(UploadEnd::Violation) => {
                         let message = "the body is not as long as announced";
-                        return Err(Outcome::Refused(Refusal::new(Fault::ProtocolViolation, message)));
+                        return Err(Refusal::new(Fault::ProtocolViolation, message).into());
                     }
                 },
             }
         }
     }
 
-    fn timeout(&self) -> Outcome {
+    fn timeout(&self) -> Unfinished {
         let seconds = self.deadline.duration_since(self.started).as_secs_f64();
         let message = format!("the answer was not complete after {seconds:.1} s");
-        Outcome::Refused(Refusal::new(Fault::Timeout, message))
+        Refusal::new(Fault::Timeout, message).into()
     }
 }
 
@@ -362,33 +320,23 @@ async fn download(
     choice: &Choice,
     kept: &Kept,
     agreed: &mut Option<Coefficient>,
-) -> Result<AnswerEnd, Outcome> {
-    let head = tokio::select! {
-        biased;
-        () = answer.cancelled() => return Err(Outcome::Gone),
-        head = from_worker.head() => head.map_err(Outcome::Refused)?,
-    };
+) -> Result<AnswerEnd, Unfinished> {
+    let head = answer.unless_cancelled(from_worker.head()).await??;
     let tier = admitted_tier(choice.tier, head.tier);
     if !ask.tier.accepts(tier) {
         let message = format!("the worker answered at tier {tier}, which was not asked for");
-        return Err(Outcome::Refused(Refusal::new(Fault::TierUnavailable, message)));
+        return Err(Refusal::new(Fault::TierUnavailable, message).into());
     }
     if head.coefficient > choice.coefficient {
         let message = "the worker asks for more than it offered";
-        return Err(Outcome::Refused(Refusal::new(Fault::ProtocolViolation, message)));
+        return Err(Refusal::new(Fault::ProtocolViolation, message).into());
     }
     kept.forget();
     *agreed = Some(head.coefficient);
-    let gone = |_| Outcome::Gone;
-    answer.head(AnswerHead { tier, ..head }).await.map_err(gone)?;
+    answer.head(AnswerHead { tier, ..head }).await?;
     loop {
-        let event = tokio::select! {
-            biased;
-            () = answer.cancelled() => return Err(Outcome::Gone),
-            event = from_worker.next() => event.map_err(Outcome::Refused)?,
-        };
-        match event {
-            AnswerEvent::Part(part) => answer.part(part).await.map_err(gone)?,
+        match answer.unless_cancelled(from_worker.next()).await?? {
+            AnswerEvent::Part(part) => answer.part(part).await?,
             AnswerEvent::End(end) => return Ok(end),
         }
     }

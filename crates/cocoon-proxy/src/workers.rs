@@ -131,11 +131,7 @@ async fn converse(node: &Node, peer: &WorkerPeer, events: &mut Events, id: Worke
             Some(Event::Query { id: query, question })
                 if peek_id(&question) == Some(worker::UpdatePaymentStatus::ID) =>
             {
-                let statement = match node.ledger.books().zip(peer.owner) {
-                    Some((books, owner)) => books.statement(Party::worker(owner)).await,
-                    None => Ok(None),
-                };
-                let statement = statement.ok().flatten().unwrap_or_default();
+                let statement = node.statement(peer.owner.map(Party::worker)).await;
                 let told = peer.teller.tell(statement, async |told| {
                     let status = worker::PaymentStatus {
                         signed_payment: told.signed_payment(),

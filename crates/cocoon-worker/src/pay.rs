@@ -14,9 +14,6 @@ use cocoon_types::{Address, Coefficient, Nanoton, Usage};
 
 pub(crate) use keep::keep;
 
-/// Characters of the longest form of an address: `-1:` or `0:` and 64 digits.
-const MAX_ADDRESS: usize = 67;
-
 /// Where the worker is paid from, and to whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Till {
@@ -96,12 +93,12 @@ impl Pay {
         let proxy = ProxyContract::told(
             purse.root(),
             purse.registry().params.clone(),
-            &told.proxy_owner_address.lossy(MAX_ADDRESS),
+            &told.proxy_owner_address.lossy(ProxyContract::TOLD),
             told.proxy_public_key,
-            &told.proxy_sc_address.lossy(MAX_ADDRESS),
+            &told.proxy_sc_address.lossy(ProxyContract::TOLD),
         )?;
         let init = proxy.worker(&till.owner);
-        let contract = proxy.confirm(&init, &worker_contract.lossy(MAX_ADDRESS))?;
+        let contract = proxy.confirm(&init, &worker_contract.lossy(ProxyContract::TOLD))?;
         Ok(Self {
             proxy_contract: proxy.address(),
             proxy_key: proxy.key,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cocoon_engine::EngineAnswer;
-use cocoon_link::{AnswerEnd, AnswerHead, AnswerSender, BodyReceiver, RequestHead, Serving, StreamGone};
+use cocoon_link::{
+    AnswerEnd, AnswerHead, AnswerSender, BodyReceiver, RequestHead, Serving, StreamGone, Unfinished,
+};
 use cocoon_openai::{Metered, RequestBody, UsageMeter};
 use cocoon_types::{Fault, MAX_BODY_BYTES, Refusal, Tier, Usage};
 use tokio::time::{Instant, timeout_at};
@@ -14,26 +16,6 @@ use crate::{
     pay::Pay,
     shop::{Permit, Shop},
 };
-
-/// How a request ended before its end.
-#[derive(Debug)]
-enum Broken {
-    Refused(Refusal),
-    /// The asker cancelled or its link ended: there is nobody to tell.
-    Gone,
-}
-
-impl From<Refusal> for Broken {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<StreamGone> for Broken {
-    fn from(_: StreamGone) -> Self {
-        Self::Gone
-    }
-}
 
 /// Serves one request of a proxy, to its end.
 pub(crate) async fn serve(shop: &Shop, pay: Option<&Arc<Pay>>, serving: Serving) {
@@ -53,28 +35,13 @@ pub(crate) async fn serve(shop: &Shop, pay: Option<&Arc<Pay>>, serving: Serving)
             Err(Refusal::new(Fault::Draining, message).into())
         }
     };
-    shop.metrics.ended(
-        match &outcome {
-            Ok(_) => None,
-            Err(Broken::Refused(refusal)) => Some(refusal.fault),
-            Err(Broken::Gone) => Some(Fault::Cancelled),
-        },
-        started.elapsed(),
-    );
+    let fault = outcome.as_ref().err().map(Unfinished::fault);
+    shop.metrics.ended(fault, started.elapsed());
     tracing::debug!(request = %head.request_id, ok = outcome.is_ok(), seconds = started.elapsed().as_secs_f64(), "a request has ended");
     if let (Ok(end), Some(pay)) = (&outcome, pay) {
         pay.served(&end.usage, shop.coefficient);
     }
-    // The asker may be gone by now; then there is nobody left to tell.
-    let _ = match outcome {
-        Ok(end) => answer.end(end).await,
-        Err(Broken::Refused(refusal)) => answer.refuse(refusal).await,
-        Err(Broken::Gone) => {
-            answer
-                .refuse(Refusal::new(Fault::Cancelled, "the request was cancelled"))
-                .await
-        }
-    };
+    answer.finish(outcome).await;
 }
 
 /// Everything up to the last message. The place is free again when this returns, so that the proxy, which counts too,
@@ -84,16 +51,20 @@ async fn run(
     head: &RequestHead,
     body: BodyReceiver,
     answer: &mut AnswerSender,
-) -> Result<AnswerEnd, Broken> {
+) -> Result<AnswerEnd, Unfinished> {
     let deadline = Instant::now() + head.timeout.min(shop.max_timeout);
     let (_permit, served) = admit(shop, head).await?;
     let tier = shop.serving_tier(served.place);
-    let body = unless_cancelled(answer, timeout_at(deadline, body.collect(MAX_BODY_BYTES))).await?;
+    let body = answer
+        .unless_cancelled(timeout_at(deadline, body.collect(MAX_BODY_BYTES)))
+        .await?;
     let body = body.map_err(|_| timeout("the body did not come in time"))??;
     let request = prepare(head, &served, &body)?;
     drop(body);
     let asked = Instant::now();
-    let engine_answer = unless_cancelled(answer, served.engine.call(&request, deadline)).await?;
+    let engine_answer = answer
+        .unless_cancelled(served.engine.call(&request, deadline))
+        .await?;
     let engine_answer = engine_answer.inspect_err(|refusal| {
         if refusal.fault == Fault::EngineFailed {
             shop.suspicion.notify_one();
@@ -160,7 +131,7 @@ async fn relay(
     wants_usage_chunk: bool,
     tier: Tier,
     answer: &mut AnswerSender,
-) -> Result<Usage, Broken> {
+) -> Result<Usage, Unfinished> {
     let is_success = engine_answer.status < 300;
     let mut head = Some(AnswerHead {
         status: engine_answer.status,
@@ -171,12 +142,12 @@ async fn relay(
     let mut body = engine_answer.body;
     if !is_success {
         // The engine's own refusal of the request; it used nothing.
-        let text = unless_cancelled(answer, body.collect(MAX_REFUSAL_BYTES)).await??;
+        let text = answer.unless_cancelled(body.collect(MAX_REFUSAL_BYTES)).await??;
         send(answer, &mut head, text).await?;
         return Ok(Usage::default());
     }
     let mut meter = UsageMeter::for_content_type(engine_answer.content_type, wants_usage_chunk);
-    while let Some(piece) = unless_cancelled(answer, body.next()).await? {
+    while let Some(piece) = answer.unless_cancelled(body.next()).await? {
         let piece = piece.inspect_err(|_| shop.suspicion.notify_one())?;
         // The head goes out with the first byte: until then a failure can still be told with a status of its own.
         let out = meter.push(piece).map_err(Refusal::from)?;
@@ -224,15 +195,6 @@ async fn send(
         answer.head(head).await?;
     }
     answer.part(bytes).await
-}
-
-/// Waits for something as long as somebody waits for the answer.
-async fn unless_cancelled<T>(answer: &AnswerSender, work: impl Future<Output = T>) -> Result<T, Broken> {
-    tokio::select! {
-        biased;
-        () = answer.cancelled() => Err(Broken::Gone),
-        done = work => Ok(done),
-    }
 }
 
 fn timeout(message: &str) -> Refusal {

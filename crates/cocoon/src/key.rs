@@ -81,13 +81,22 @@ pub(crate) async fn run(args: KeyArgs) -> anyhow::Result<ExitCode> {
     })?;
     // The file may be locked by another `cocoon key`, so waiting for it must not hold the runtime up.
     tokio::task::spawn_blocking(move || {
-        let spending = SpendingFile::in_dir(&dir).read()?;
-        obey(&KeyFile::in_dir(&dir), &spending, args.command, args.json)
+        obey(
+            &KeyFile::in_dir(&dir),
+            &SpendingFile::in_dir(&dir),
+            args.command,
+            args.json,
+        )
     })
     .await?
 }
 
-fn obey(file: &KeyFile, spending: &Spending, command: KeyCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+fn obey(
+    file: &KeyFile,
+    spending: &SpendingFile,
+    command: KeyCommand,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let done = match command {
         KeyCommand::New { label, limits } => file.create(&label, limits.into(), unix_now()).map(|new| {
             if as_json {
@@ -96,13 +105,16 @@ fn obey(file: &KeyFile, spending: &Spending, command: KeyCommand, as_json: bool)
                 told(&new, file)
             }
         }),
-        KeyCommand::List => file.list().map(|keys| {
-            if as_json {
-                list_json(&keys, spending)
-            } else {
-                table(&keys, spending)
-            }
-        }),
+        KeyCommand::List => {
+            let spending = spending.read()?;
+            file.list().map(|keys| {
+                if as_json {
+                    list_json(&keys, &spending)
+                } else {
+                    table(&keys, &spending)
+                }
+            })
+        }
         KeyCommand::Limit { id, limits } => file.limit(&id, limits.into()).map(|key| {
             if as_json {
                 key_json(&key).to_string()

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::chain::MAX_CERTIFICATES;
 use super::{GpuEvidence, GpuMode, GpuRefusal};
-use crate::x509::pem_certificates;
+use crate::x509::{Between, pem_certificates};
 
 /// One GPU takes 12 KiB.
 pub const MAX_JSON_BYTES: usize = 512 * 1024;
@@ -45,7 +45,9 @@ impl Entry<'_> {
         let decode = |text: &str| STANDARD.decode(text).ok();
         let report = decode(&self.evidence).ok_or(GpuRefusal::Json("evidence"))?;
         let chain = decode(&self.certificate)
-            .and_then(|pem| pem_certificates(std::str::from_utf8(&pem).ok()?, MAX_CERTIFICATES))
+            .and_then(|pem| {
+                pem_certificates(std::str::from_utf8(&pem).ok()?, MAX_CERTIFICATES, Between::Text)
+            })
             .ok_or(GpuRefusal::Json("certificate"))?;
         Ok(GpuEvidence {
             report,

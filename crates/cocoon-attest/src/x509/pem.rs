@@ -1,22 +1,42 @@
+//! Reads certificates in PEM (RFC 7468), with limits on count and size.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
+pub(crate) const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+pub(crate) const END: &str = "-----END CERTIFICATE-----";
 
-/// The DER of each certificate in a text, at most `most` of them; `None` when it is anything else. Text between the
-/// blocks is skipped: tools put subject lines there.
-pub(crate) fn certificates(text: &str, most: usize) -> Option<Vec<Vec<u8>>> {
+/// Largest certificate, in bytes. The makers' have about 1200.
+pub(crate) const MAX_CERTIFICATE_BYTES: usize = 8192;
+
+/// What may stand before, between and after the blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// White space.
+    Blank,
+    /// Any text: tools put subject lines there.
+    Text,
+}
+
+/// The DER of each certificate in a text, at most `most` of them; `None` when it holds none, or anything else.
+pub(crate) fn certificates(text: &str, most: usize, between: Between) -> Option<Vec<Vec<u8>>> {
+    let may_stand = |gap: &str| between == Between::Text || gap.trim_ascii().is_empty();
     let mut found = Vec::new();
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once(BEGIN) {
+    while let Some((gap, after)) = rest.split_once(BEGIN) {
         let (body, after) = after.split_once(END)?;
-        if found.len() >= most {
+        // White space may double the digits, no more.
+        let is_bounded = found.len() < most && body.len() <= MAX_CERTIFICATE_BYTES.saturating_mul(2);
+        if !is_bounded || !may_stand(gap) {
             return None;
         }
-        let packed: String = body.split_ascii_whitespace().collect();
-        found.push(STANDARD.decode(packed).ok()?);
+        let digits: String = body.split_ascii_whitespace().collect();
+        let certificate = STANDARD.decode(digits).ok()?;
+        if certificate.is_empty() || certificate.len() > MAX_CERTIFICATE_BYTES {
+            return None;
+        }
+        found.push(certificate);
         rest = after;
     }
-    (!found.is_empty()).then_some(found)
+    (!found.is_empty() && may_stand(rest)).then_some(found)
 }

@@ -1,28 +1,12 @@
-use cocoon_contracts::{Params, code};
-use cocoon_types::{Address, Multipliers, Nanoton};
+use cocoon_contracts::Params;
+use cocoon_types::{Address, Nanoton};
 
 use super::{ProxyContract, TermsError, ToldError};
+use crate::testing::params;
 
 const ROOT: Address = Address::new([1; 32]);
 const OWNER: Address = Address::new([2; 32]);
 const KEY: [u8; 32] = [3; 32];
-
-fn params() -> Params {
-    Params {
-        struct_version: 3,
-        params_version: 5,
-        unique_id: 17,
-        is_test: true,
-        price_per_token: Nanoton::new(20),
-        worker_fee_per_token: Nanoton::new(19),
-        multipliers: Multipliers::ONE,
-        proxy_delay_before_close: 86_400,
-        client_delay_before_close: 3600,
-        min_proxy_stake: Nanoton::ZERO,
-        min_client_stake: Nanoton::ZERO,
-        codes: code::codes(),
-    }
-}
 
 fn own() -> ProxyContract {
     ProxyContract::new(ROOT, params(), OWNER, KEY).unwrap()

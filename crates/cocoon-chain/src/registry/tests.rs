@@ -5,12 +5,15 @@ use std::{
 };
 
 use cocoon_contracts::{Cell, Codes, Params, RootConfig};
-use cocoon_types::{Address, Multipliers, Nanoton};
+use cocoon_types::{Address, Nanoton};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::sleep;
 
 use super::{Registry, RegistryError, RegistryOptions};
-use crate::chain::{Account, At, Chain, ChainError, Head, Status, Transaction, TxId};
+use crate::{
+    chain::{Account, At, Chain, ChainError, Head, Status, Transaction, TxId},
+    testing::params,
+};
 
 const ROOT: Address = Address::new([0xaa; 32]);
 
@@ -82,18 +85,9 @@ fn config(version: u32, is_test: bool) -> RootConfig {
         worker_hashes: BTreeSet::from([[0x22; 32]]),
         model_hashes: BTreeSet::new(),
         params: Params {
-            struct_version: 3,
-            params_version: 5,
-            unique_id: 17,
             is_test,
-            price_per_token: Nanoton::new(20),
-            worker_fee_per_token: Nanoton::new(19),
-            multipliers: Multipliers::ONE,
-            proxy_delay_before_close: 86_400,
-            client_delay_before_close: 3600,
-            min_proxy_stake: Nanoton::ZERO,
-            min_client_stake: Nanoton::ZERO,
             codes: Codes::default(),
+            ..params()
         },
         key_manager: None,
     }

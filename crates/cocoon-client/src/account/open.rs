@@ -9,9 +9,6 @@ use tokio::sync::Notify;
 
 use super::{Account, State};
 
-/// Characters of the longest form of an address: `-1:` or `0:` and 64 digits.
-const MAX_ADDRESS: usize = 67;
-
 /// What proves to one proxy that we own our account there: 64 hexadecimal digits, derived from the wallet's key and the
 /// proxy's contract, so that no proxy learns what another one takes (spec/ton.md 5.1).
 pub(crate) struct Secret(String);
@@ -60,12 +57,12 @@ impl Account {
         let proxy = ProxyContract::told(
             purse.root(),
             purse.registry().params.clone(),
-            &told.proxy_owner_address.lossy(MAX_ADDRESS),
+            &told.proxy_owner_address.lossy(ProxyContract::TOLD),
             told.proxy_public_key,
-            &told.proxy_sc_address.lossy(MAX_ADDRESS),
+            &told.proxy_sc_address.lossy(ProxyContract::TOLD),
         )?;
         let init = proxy.client(&purse.address());
-        let contract = proxy.confirm(&init, &client_contract.lossy(MAX_ADDRESS))?;
+        let contract = proxy.confirm(&init, &client_contract.lossy(ProxyContract::TOLD))?;
         let proxy_contract = proxy.address();
         Ok(Self {
             proxy_contract,

@@ -1,7 +1,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use cocoon_link::{AnswerEvent, AnswerReceiver, BodySender, Exchange};
-use cocoon_types::{Coefficient, Fault, Refusal, Tier, Usage};
+use cocoon_types::{Coefficient, Fault, Refusal, Tier};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Order, presentable, timed_out};
@@ -90,7 +90,7 @@ impl Answer {
                 () = sent(&mut self.upload) => {}
             }
         };
-        let head = head.inspect_err(|refusal| self.refused(refusal))?;
+        let head = head.map_err(|refusal| self.refused(refusal))?;
         if !(200..600).contains(&head.status) {
             return Err(Refusal::new(
                 Fault::ProtocolViolation,
@@ -118,12 +118,14 @@ impl Answer {
         Ok(())
     }
 
-    /// A request that the proxy refused before any answer costs nothing; of a lost link nobody knows.
-    fn refused(&mut self, refusal: &Refusal) {
-        if refusal.fault != Fault::ProxyLost
-            && let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take())
-        {
-            account.receipted(feared, &Usage::default(), self.coefficient);
+    /// A refusal before any answer; of a lost link nobody knows what it costs.
+    fn refused(&mut self, refusal: Refusal) -> Refusal {
+        if refusal.fault == Fault::ProxyLost {
+            return refusal;
+        }
+        match (self.slot.account(), self.feared.take()) {
+            (Some(account), Some(feared)) => account.refused(feared, refusal),
+            _ => refusal,
         }
     }
 

@@ -10,9 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
-use cocoon_original::{ServerRules, Terms, VERSIONS, join_server};
+use cocoon_original::{Terms, VERSIONS, join_server};
 use cocoon_tl::{TlObject as _, client, peek_id, proxy};
-use cocoon_types::{Endpoint, Fault, Tier, error_line};
+use cocoon_types::{Fault, Tier, error_line};
 use cocoon_web::clock::unix_now;
 use tokio::{
     task::JoinSet,
@@ -25,6 +25,9 @@ use crate::{
     metrics::GatewayMetrics,
 };
 
+/// Of answers through a proxy of protocols 0 to 2: nothing is known of its workers that we could appraise, and it reads
+/// everything itself.
+const ORIGINAL_TIER: Tier = Tier::Open;
 /// A new link is dialled this long before the old one's evidence expires, or earlier: with a third of its life left. The
 /// longest deadline of a request, so that requests can end on the old link.
 const RENEW_BEFORE: Duration = Duration::from_secs(30 * 60);
@@ -142,7 +145,7 @@ impl Keeper {
         *waits = 0;
         let (link, inbox, bridge) = match &self.money {
             Some(money) if VERSIONS.contains(&version) => {
-                let (link, inbox, bridge) = join_server((link, inbox), terms(money, version), rules())
+                let (link, inbox, bridge) = join_server((link, inbox), terms(money, version), ORIGINAL_TIER)
                     .await
                     .map_err(|closed| error_line(&closed))?;
                 (link, inbox, Some(bridge))
@@ -177,14 +180,6 @@ fn terms(money: &Money, version: i32) -> Terms {
         multipliers: purse.registry().params.multipliers,
         config_version: Arc::new(move || purse.registry().version),
         clock: unix_now,
-    }
-}
-
-/// Nothing is known of its workers that we could appraise, and the proxy reads everything.
-fn rules() -> ServerRules {
-    ServerRules {
-        tier: Tier::Open,
-        endpoints: vec![Endpoint::ChatCompletions, Endpoint::Completions],
     }
 }
 

@@ -39,6 +39,15 @@ pub struct AnswerSender {
 #[error("the asker cancelled or its link ended")]
 pub struct StreamGone;
 
+/// Why an answer has no end.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// The request is refused, before the answer or in the middle of it.
+    Refused(Refusal),
+    /// The asker cancelled or its link ended.
+    Gone,
+}
+
 // === impl Serving ===
 
 impl Serving {
@@ -183,9 +192,33 @@ impl AnswerSender {
         }
     }
 
+    /// Ends the stream as its work has ended. Nothing is told to an asker that has gone meanwhile.
+    pub async fn finish(self, outcome: Result<AnswerEnd, Unfinished>) {
+        let _ = match outcome {
+            Ok(end) => self.end(end).await,
+            Err(Unfinished::Refused(refusal)) => self.refuse(refusal).await,
+            Err(Unfinished::Gone) => {
+                self.refuse(Refusal::new(Fault::Cancelled, "the request was cancelled"))
+                    .await
+            }
+        };
+    }
+
     /// Waits until the asker has cancelled or the link has ended. Cancel-safe.
     pub async fn cancelled(&self) {
         self.handle.stream.over().await;
+    }
+
+    /// Waits for something as long as somebody waits for the answer; cancels it then.
+    ///
+    /// # Errors
+    /// [`StreamGone`].
+    pub async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, StreamGone> {
+        tokio::select! {
+            biased;
+            () = self.cancelled() => Err(StreamGone),
+            done = work => Ok(done),
+        }
     }
 }
 
@@ -195,6 +228,30 @@ impl Drop for AnswerSender {
         let refusal = Refusal::new(Fault::Internal, "the answer was given up unfinished");
         let frame = wire::refuse(self.handle.stream.id, &refusal);
         self.handle.abort(refusal, frame);
+    }
+}
+
+// === impl Unfinished ===
+
+impl Unfinished {
+    /// The fault to be counted.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Refused(refusal) => refusal.fault,
+            Self::Gone => Fault::Cancelled,
+        }
+    }
+}
+
+impl From<Refusal> for Unfinished {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StreamGone> for Unfinished {
+    fn from(_: StreamGone) -> Self {
+        Self::Gone
     }
 }
 

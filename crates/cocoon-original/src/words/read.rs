@@ -56,105 +56,69 @@ pub(super) fn said(leg: Leg, message: &Bytes) -> Option<Result<([u8; 32], Said),
     }
 }
 
-fn said_by_proxy(id: u32, bytes: Bytes) -> Option<Result<([u8; 32], Said), TlError>> {
-    use client::{QueryAnswer, QueryAnswerEx, QueryAnswerPart};
-    Some(match id {
-        client::QueryAnswerData::ID | client::QueryAnswerError::ID => {
-            QueryAnswer::from_boxed(bytes).map(|answer| match answer {
-                QueryAnswer::Answer(said) => (
-                    said.request_id,
-                    Said::Answer {
-                        payload: said.answer,
-                        last: said.is_completed.then_some(said.request_tokens_used),
-                    },
-                ),
-                QueryAnswer::Error(said) => failed(said.request_id, said.error_code, said.error, false),
+/// Both legs have the same messages under names of their own.
+macro_rules! said_by {
+    ($name:ident, $leg:ident, $tokens:ident) => {
+        fn $name(id: u32, bytes: Bytes) -> Option<Result<([u8; 32], Said), TlError>> {
+            use $leg::{QueryAnswer, QueryAnswerEx, QueryAnswerPart};
+            Some(match id {
+                $leg::QueryAnswerData::ID | $leg::QueryAnswerError::ID => {
+                    QueryAnswer::from_boxed(bytes).map(|answer| match answer {
+                        QueryAnswer::Answer(said) => (
+                            said.request_id,
+                            Said::Answer {
+                                payload: said.answer,
+                                last: said.is_completed.then_some(said.$tokens),
+                            },
+                        ),
+                        QueryAnswer::Error(said) => {
+                            failed(said.request_id, said.error_code, said.error, false)
+                        }
+                    })
+                }
+                $leg::QueryAnswerPartData::ID | $leg::QueryAnswerPartError::ID => {
+                    QueryAnswerPart::from_boxed(bytes).map(|part| match part {
+                        QueryAnswerPart::Part(said) => (
+                            said.request_id,
+                            Said::Part {
+                                payload: said.answer,
+                                last: said.is_completed.then_some(said.$tokens),
+                            },
+                        ),
+                        QueryAnswerPart::Error(said) => {
+                            failed(said.request_id, said.error_code, said.error, true)
+                        }
+                    })
+                }
+                $leg::QueryAnswerExData::ID | $leg::QueryAnswerErrorEx::ID | $leg::QueryAnswerPartEx::ID => {
+                    QueryAnswerEx::from_boxed(bytes).map(|answer| match answer {
+                        QueryAnswerEx::Answer(said) => (
+                            said.request_id,
+                            Said::Answer {
+                                payload: said.answer,
+                                last: said.final_info.map(|info| info.tokens_used),
+                            },
+                        ),
+                        QueryAnswerEx::Part(said) => (
+                            said.request_id,
+                            Said::Part {
+                                payload: said.answer,
+                                last: said.final_info.map(|info| info.tokens_used),
+                            },
+                        ),
+                        QueryAnswerEx::Error(said) => {
+                            failed(said.request_id, said.error_code, said.error, false)
+                        }
+                    })
+                }
+                _ => return None,
             })
         }
-        client::QueryAnswerPartData::ID | client::QueryAnswerPartError::ID => {
-            QueryAnswerPart::from_boxed(bytes).map(|part| match part {
-                QueryAnswerPart::Part(said) => (
-                    said.request_id,
-                    Said::Part {
-                        payload: said.answer,
-                        last: said.is_completed.then_some(said.request_tokens_used),
-                    },
-                ),
-                QueryAnswerPart::Error(said) => failed(said.request_id, said.error_code, said.error, true),
-            })
-        }
-        client::QueryAnswerExData::ID | client::QueryAnswerErrorEx::ID | client::QueryAnswerPartEx::ID => {
-            QueryAnswerEx::from_boxed(bytes).map(|answer| match answer {
-                QueryAnswerEx::Answer(said) => (
-                    said.request_id,
-                    Said::Answer {
-                        payload: said.answer,
-                        last: said.final_info.map(|info| info.tokens_used),
-                    },
-                ),
-                QueryAnswerEx::Part(said) => (
-                    said.request_id,
-                    Said::Part {
-                        payload: said.answer,
-                        last: said.final_info.map(|info| info.tokens_used),
-                    },
-                ),
-                QueryAnswerEx::Error(said) => failed(said.request_id, said.error_code, said.error, false),
-            })
-        }
-        _ => return None,
-    })
+    };
 }
 
-fn said_by_worker(id: u32, bytes: Bytes) -> Option<Result<([u8; 32], Said), TlError>> {
-    use proxy::{QueryAnswer, QueryAnswerEx, QueryAnswerPart};
-    Some(match id {
-        proxy::QueryAnswerData::ID | proxy::QueryAnswerError::ID => {
-            QueryAnswer::from_boxed(bytes).map(|answer| match answer {
-                QueryAnswer::Answer(said) => (
-                    said.request_id,
-                    Said::Answer {
-                        payload: said.answer,
-                        last: said.is_completed.then_some(said.tokens_used),
-                    },
-                ),
-                QueryAnswer::Error(said) => failed(said.request_id, said.error_code, said.error, false),
-            })
-        }
-        proxy::QueryAnswerPartData::ID | proxy::QueryAnswerPartError::ID => {
-            QueryAnswerPart::from_boxed(bytes).map(|part| match part {
-                QueryAnswerPart::Part(said) => (
-                    said.request_id,
-                    Said::Part {
-                        payload: said.answer,
-                        last: said.is_completed.then_some(said.tokens_used),
-                    },
-                ),
-                QueryAnswerPart::Error(said) => failed(said.request_id, said.error_code, said.error, true),
-            })
-        }
-        proxy::QueryAnswerExData::ID | proxy::QueryAnswerErrorEx::ID | proxy::QueryAnswerPartEx::ID => {
-            QueryAnswerEx::from_boxed(bytes).map(|answer| match answer {
-                QueryAnswerEx::Answer(said) => (
-                    said.request_id,
-                    Said::Answer {
-                        payload: said.answer,
-                        last: said.final_info.map(|info| info.tokens_used),
-                    },
-                ),
-                QueryAnswerEx::Part(said) => (
-                    said.request_id,
-                    Said::Part {
-                        payload: said.answer,
-                        last: said.final_info.map(|info| info.tokens_used),
-                    },
-                ),
-                QueryAnswerEx::Error(said) => failed(said.request_id, said.error_code, said.error, false),
-            })
-        }
-        _ => return None,
-    })
-}
+said_by!(said_by_proxy, client, request_tokens_used);
+said_by!(said_by_worker, proxy, tokens_used);
 
 fn failed(id: [u8; 32], code: i32, words: cocoon_tl::TlString, begun: bool) -> ([u8; 32], Said) {
     (id, Said::Failed { code, words, begun })

@@ -1,4 +1,7 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::*;
+use crate::x509::{BEGIN, END, MAX_CERTIFICATE_BYTES};
 
 fn block(bytes: &[u8]) -> String {
     format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(bytes))
