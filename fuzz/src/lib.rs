@@ -11,5 +11,6 @@ pub mod engine;
 pub mod link;
 pub mod models;
 pub mod openai;
+pub mod original;
 pub mod session;
 pub mod tl;

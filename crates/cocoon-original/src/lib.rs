@@ -15,6 +15,8 @@
 
 mod asking;
 mod codes;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod join;
 mod pass;
 mod plain;

@@ -1,6 +1,5 @@
 use bytes::Bytes;
 use cocoon_tl::{TlObject as _, TlString, client, proxy, shared::TokensUsed, v3, worker};
-use proptest::prelude::*;
 
 use super::*;
 
@@ -137,29 +136,4 @@ fn nothing_of_protocol_3_passes() {
         assert!(!passes(leg, b"abc"));
     }
     assert!(passes(Leg::Worker, &change) && !passes(Leg::Client, &change));
-}
-
-proptest! {
-    /// Whatever follows an id that is known: a value or an error, for each reader that sees bytes of such a peer.
-    #[test]
-    fn no_bytes_do_harm(tail in prop::collection::vec(any::<u8>(), 0..300), which in 0..6_usize) {
-        let ids = [
-            client::RunQueryEx::ID,
-            client::QueryAnswerPartEx::ID,
-            proxy::RunQuery::ID,
-            proxy::QueryAnswerErrorEx::ID,
-            cocoon_tl::http::Response::ID,
-            cocoon_tl::http::Request::ID,
-        ];
-        let mut bytes = ids[which].to_le_bytes().to_vec();
-        bytes.extend(tail);
-        let bytes = Bytes::from(bytes);
-        for leg in [Leg::Client, Leg::Worker] {
-            let _ = Asked::read(leg, &bytes);
-            let _ = Said::read(leg, &bytes);
-            let _ = passes(leg, &bytes);
-        }
-        let _ = crate::plain::read_request(bytes.clone());
-        let _ = crate::plain::read_response(bytes);
-    }
 }
