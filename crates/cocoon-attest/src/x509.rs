@@ -15,7 +15,7 @@ pub use fault::CertificateFault;
 pub(crate) use key::{Key, Scheme};
 #[cfg(test)]
 pub(crate) use pem::{BEGIN, END, MAX_CERTIFICATE_BYTES};
-pub(crate) use pem::{Between, certificates as pem_certificates};
+pub(crate) use pem::{Between, certificates as pem_certificates, write as write_pem};
 
 use crate::der::{self, Element, NotDer, Reader};
 use crate::{oid, time};

@@ -1,5 +1,6 @@
 //! The chains of certificates in a quote and its collateral.
 
+pub(super) use crate::x509::write_pem as write;
 use crate::x509::{Between, pem_certificates};
 
 /// Most certificates of one chain: leaf, CA, root, and one to spare.
@@ -17,21 +18,6 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Vec<u8>>, NotPem> {
         return Ok(Vec::new());
     }
     pem_certificates(text, MAX_CERTIFICATES, Between::Blank).ok_or(NotPem)
-}
-
-/// Appends a certificate.
-pub(super) fn write(text: &mut String, certificate: &[u8]) {
-    text.push_str(BEGIN);
-    text.push('\n');
-    for (place, digit) in STANDARD.encode(certificate).chars().enumerate() {
-        if place > 0 && place.is_multiple_of(64) {
-            text.push('\n');
-        }
-        text.push(digit);
-    }
-    text.push('\n');
-    text.push_str(END);
-    text.push('\n');
 }
 
 #[cfg(test)]

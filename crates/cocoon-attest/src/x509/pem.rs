@@ -40,3 +40,18 @@ pub(crate) fn certificates(text: &str, most: usize, between: Between) -> Option<
     }
     (!found.is_empty() && may_stand(rest)).then_some(found)
 }
+
+/// Appends a certificate.
+pub(crate) fn write(text: &mut String, certificate: &[u8]) {
+    text.push_str(BEGIN);
+    text.push('\n');
+    for (place, digit) in STANDARD.encode(certificate).chars().enumerate() {
+        if place > 0 && place.is_multiple_of(64) {
+            text.push('\n');
+        }
+        text.push(digit);
+    }
+    text.push('\n');
+    text.push_str(END);
+    text.push('\n');
+}
