@@ -6,6 +6,8 @@
 // Named, because the crate under test includes this file from elsewhere.
 #[path = "attest/evidence.rs"]
 pub mod evidence;
+#[path = "attest/statement.rs"]
+pub mod statement;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use cocoon_attest::tdx::{self, Collateral, TdxClaims, TdxPolicy};
@@ -28,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("attest_tdx_quote", tdx_quote),
     ("attest_event_log", evidence::event_log),
     ("attest_gpu_evidence", evidence::gpu_evidence),
+    ("attest_statement", statement::statement),
 ];
 
 /// Within the validity of the seeds.

@@ -10,9 +10,14 @@ use crate::oid;
 use crate::policy::{Accelerators, Policy, Side};
 use crate::refusal::Refusal;
 use crate::roots::Roots;
-use crate::tdx::{self, Collateral, MAX_COMPACT_BYTES, TdxClaims};
+use crate::snp::{self, SNP_REPORT_BYTES, SnpClaims};
+use crate::tdx::{self, MAX_COMPACT_BYTES, TdxClaims};
 
+mod endorsements;
 mod worth;
+
+pub use endorsements::{Endorsements, OwnedEndorsements};
+pub(crate) use worth::{Worth, tier};
 
 /// What the acceptor's certificate must name: the original dials its proxies under this literal (spec/network.md 3.1, 3.7).
 const ACCEPTOR_NAME: &[u8] = b"127.0.0.1";
@@ -31,6 +36,7 @@ const SIMULATED_QUOTE_BYTES: usize = 64;
 ///     image_hash: [0; 32],
 ///     expires_at: u64::MAX,
 ///     tdx: None,
+///     snp: None,
 /// };
 /// ```
 ///
@@ -55,6 +61,7 @@ pub struct VerifiedPeer {
     image_hash: [u8; 32],
     expires_at: u64,
     tdx: Option<Arc<TdxClaims>>,
+    snp: Option<Arc<SnpClaims>>,
 }
 
 /// What a peer presents.
@@ -68,12 +75,12 @@ pub struct Evidence<'a> {
     pub accelerators: Accelerators,
 }
 
-/// What the maker vouches for the evidence, from the verifier's own store. Without it the certificate's own counts.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Endorsements<'a> {
-    /// Intel's, for a TDX quote.
-    Tdx(&'a Collateral),
+/// A quote, and what it is to be about: 64 bytes that tie it to a key.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted<'a> {
+    pub(crate) quote: &'a [u8],
+    pub(crate) report_data: [u8; 64],
+    pub(crate) endorsements: Option<Endorsements<'a>>,
 }
 
 /// Appraises a peer's certificate with the collateral in it, up to the makers' roots.
@@ -150,21 +157,19 @@ pub fn appraise(
     check_self_signature(&certificate, &key)?;
     // Who asks may have better collateral than who is asked.
     let carried = match endorsements {
-        None => carried_collateral(&certificate, &key)?,
+        None => carried_endorsements(&certificate, &key)?,
         Some(_) => None,
     };
-    let endorsements = endorsements.or(carried.as_ref().map(Endorsements::Tdx));
+    let endorsements = endorsements.or(carried.as_ref().map(OwnedEndorsements::as_ref));
     // Step 9: policy.
     let worth = match certificate.extensions.quote {
         None => worth::without_evidence(policy)?,
-        Some(quote) if quote.len() == SIMULATED_QUOTE_BYTES => worth::simulated(quote, &key, policy)?,
-        Some(quote) if tdx::looks_like_tdx(quote) => {
-            let Some(Endorsements::Tdx(collateral)) = endorsements else {
-                return Err(Refusal::CollateralMissing);
-            };
-            worth::trust_domain(quote, &key, collateral, accelerators, policy, roots, now)?
+        Some(quote) => Quoted {
+            quote,
+            report_data: report_data(&key),
+            endorsements,
         }
-        Some(_) => return Err(Refusal::HardwareEvidence),
+        .appraise(accelerators, policy, roots, now)?,
     };
     Ok(VerifiedPeer {
         key,
@@ -172,6 +177,7 @@ pub fn appraise(
         image_hash: worth.image_hash,
         expires_at: worth.expires_at.min(certificate.not_after),
         tdx: worth.tdx,
+        snp: worth.snp,
     })
 }
 
@@ -183,6 +189,42 @@ pub fn public_key(certificate_der: &[u8]) -> Result<[u8; 32], Refusal> {
     Certificate::parse(certificate_der)?
         .key
         .ok_or(Refusal::KeyNotEd25519)
+}
+
+// === impl Quoted ===
+
+impl Quoted<'_> {
+    /// Step 9 with evidence, for a certificate's quote and for a statement's. What kind it is shows in its bytes: a simulated
+    /// quote has the size of report data, an SEV-SNP report has its own, and no TDX quote is as short as either.
+    pub(crate) fn appraise(
+        &self,
+        accelerators: Accelerators,
+        policy: &Policy,
+        roots: &Roots,
+        now: u64,
+    ) -> Result<Worth, Refusal> {
+        let judge = worth::Judge {
+            accelerators,
+            policy,
+            roots,
+            now,
+        };
+        match (self.quote, self.endorsements) {
+            (quote, _) if quote.len() > MAX_QUOTE_BYTES => Err(Refusal::QuoteTooLong),
+            (quote, _) if quote.len() == SIMULATED_QUOTE_BYTES => {
+                worth::simulated(quote, &self.report_data, policy)
+            }
+            (report, Some(Endorsements::Snp(chain))) if report.len() == SNP_REPORT_BYTES => {
+                judge.snp_guest(report, &self.report_data, chain)
+            }
+            (report, _) if report.len() == SNP_REPORT_BYTES => Err(Refusal::CollateralMissing),
+            (quote, Some(Endorsements::Tdx(collateral))) if tdx::looks_like_tdx(quote) => {
+                judge.trust_domain(quote, &self.report_data, collateral)
+            }
+            (quote, _) if tdx::looks_like_tdx(quote) => Err(Refusal::CollateralMissing),
+            _ => Err(Refusal::HardwareEvidence),
+        }
+    }
 }
 
 // === impl VerifiedPeer ===
@@ -211,6 +253,20 @@ impl VerifiedPeer {
     /// What its TDX quote says, if it has one: for whoever shows or records it.
     pub fn tdx(&self) -> Option<&TdxClaims> {
         self.tdx.as_deref()
+    }
+
+    /// What its SEV-SNP report says, if it has one.
+    pub fn snp(&self) -> Option<&SnpClaims> {
+        self.snp.as_deref()
+    }
+
+    /// The same peer with what its verified statement makes of it: another tier, and no longer than both hold.
+    pub(crate) fn stated(&self, tier: Tier, expires_at: u64) -> Self {
+        Self {
+            tier,
+            expires_at: expires_at.min(self.expires_at),
+            ..self.clone()
+        }
     }
 }
 
@@ -264,18 +320,25 @@ const fn check_validity(certificate: &Certificate<'_>, now: u64) -> Result<(), R
 
 /// The collateral in a certificate, where its quote needs some. It is read for a quote about this key only: seeing that costs
 /// nothing.
-fn carried_collateral(certificate: &Certificate<'_>, key: &[u8; 32]) -> Result<Option<Collateral>, Refusal> {
+fn carried_endorsements(
+    certificate: &Certificate<'_>,
+    key: &[u8; 32],
+) -> Result<Option<OwnedEndorsements>, Refusal> {
     let extensions = &certificate.extensions;
     let (Some(quote), Some(compact)) = (extensions.quote, extensions.collateral) else {
         return Ok(None);
     };
-    if !tdx::looks_like_tdx(quote) {
+    let about = if quote.len() == SNP_REPORT_BYTES {
+        snp::unverified_report_data(quote)?
+    } else if tdx::looks_like_tdx(quote) {
+        tdx::unverified_report_data(quote)?
+    } else {
         return Ok(None);
-    }
-    if tdx::unverified_report_data(quote)? != report_data(key) {
+    };
+    if about != report_data(key) {
         return Err(Refusal::ReportData);
     }
-    Collateral::from_compact(compact)
+    OwnedEndorsements::from_compact(compact)
         .map(Some)
         .map_err(|_| Refusal::CollateralMalformed)
 }

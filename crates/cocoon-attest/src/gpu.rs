@@ -34,11 +34,16 @@ mod json;
 mod policy;
 mod refusal;
 mod report;
+mod wire;
 
 pub use json::{MAX_GPUS, MAX_JSON_BYTES, parse_json};
 pub use policy::{GpuPolicy, GpuReference, GpuReferenceValue, GpuShortfall, GpuVerdict};
 pub use refusal::{GpuLink, GpuRefusal};
 pub use report::{GpuFeature, MAX_GPU_REPORT_BYTES};
+pub use wire::{
+    GPU_EVIDENCE_DOMAIN, GpuEvidenceError, MAX_GPU_EVIDENCE_BYTES, decode_evidence, encode_evidence,
+    evidence_digest,
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
 

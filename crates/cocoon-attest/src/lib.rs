@@ -16,6 +16,10 @@
     clippy::arithmetic_side_effects
 )]
 
+// The makers of evidence in tests/support name this crate as everybody else does.
+#[cfg(test)]
+extern crate self as cocoon_attest;
+
 mod appraise;
 mod certificate;
 mod der;
@@ -28,14 +32,17 @@ mod policy;
 mod refusal;
 mod roots;
 pub mod snp;
+pub mod statement;
 pub mod tdx;
 mod time;
 mod x509;
 
-pub use appraise::{Endorsements, Evidence, VerifiedPeer, appraise, appraise_certificate, public_key};
+pub use appraise::{
+    Endorsements, Evidence, OwnedEndorsements, VerifiedPeer, appraise, appraise_certificate, public_key,
+};
 pub use certificate::{MAX_CERTIFICATE_BYTES, MAX_QUOTE_BYTES};
 pub use draft::{Draft, DraftError, Extension, public_key_info};
-pub use image::{Measurements, report_data};
+pub use image::{Measurements, SNP_IMAGE_DOMAIN, SnpImage, report_data};
 pub use oid::{OID_CLAIMS, OID_COLLATERAL, OID_QUOTE};
 pub use policy::{Accelerators, EvidenceRule, ImageRule, Policy, Side, Simulated};
 pub use refusal::Refusal;

@@ -1,7 +1,9 @@
+use crate::gpu::GpuPolicy;
+use crate::snp::{SnpMeasurements, SnpPolicy};
 use crate::tdx::TdxPolicy;
 
 /// What is accepted from a peer. The default refuses everybody.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whether evidence must come, and which.
     pub evidence: EvidenceRule,
@@ -9,6 +11,11 @@ pub struct Policy {
     pub image_hashes: ImageRule,
     /// What is accepted of an Intel platform and a trust domain on it.
     pub tdx: TdxPolicy,
+    /// What is accepted of an AMD machine and a guest on it. Its default leaves the launch measurement to `image_hashes`,
+    /// which holds it (docs/attestation.md, section 4).
+    pub snp: SnpPolicy,
+    /// Which GPUs count. Its default counts none, so machines that use one are `attested` at most.
+    pub gpu: GpuPolicy,
 }
 
 /// Whether a peer must present evidence.
@@ -65,6 +72,23 @@ pub enum Side {
     Dialler,
     /// Accepted it: a proxy.
     Acceptor,
+}
+
+// === impl Policy ===
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            evidence: EvidenceRule::default(),
+            image_hashes: ImageRule::default(),
+            tdx: TdxPolicy::default(),
+            snp: SnpPolicy {
+                measurements: SnpMeasurements::ByCaller,
+                ..SnpPolicy::default()
+            },
+            gpu: GpuPolicy::default(),
+        }
+    }
 }
 
 // === impl EvidenceRule ===

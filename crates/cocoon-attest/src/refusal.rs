@@ -1,3 +1,4 @@
+use crate::snp::SnpRefusal;
 use crate::tdx::TdxRefusal;
 
 /// Why a peer was refused: one variant for each check, in the order in which they are made (spec/network.md 3.7).
@@ -68,6 +69,9 @@ pub enum Refusal {
     /// The TDX quote or its collateral does not hold.
     #[error(transparent)]
     Tdx(#[from] TdxRefusal),
+    /// The SEV-SNP report or its certificates do not hold.
+    #[error(transparent)]
+    Snp(#[from] SnpRefusal),
     /// Simulated evidence where the policy does not accept it by name.
     #[error("the peer's evidence is simulated, which is accepted on a test network only")]
     SimulatedEvidence,

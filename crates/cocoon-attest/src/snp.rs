@@ -20,6 +20,7 @@
 //! AMD gives every VCEK the serial number 0, so its revocation list can only name intermediates: a single chip cannot be
 //! revoked by it, only by its TCB version.
 
+mod compact;
 mod endorsement;
 mod policy;
 mod product;
@@ -182,6 +183,26 @@ pub fn verify(
         revocation_judged: lists_end.is_some(),
         expires_at: ends.into_iter().chain(lists_end).min().unwrap_or(0),
     })
+}
+
+/// The report data that a report names, and nothing verified about it.
+///
+/// # Errors
+/// The report is malformed.
+pub fn unverified_report_data(report: &[u8]) -> Result<[u8; 64], SnpRefusal> {
+    Report::parse(report).map(|report| *report.report_data)
+}
+
+/// Whose evidence a chain claims to be: the name that its intermediate gives for its issuer.
+pub(crate) fn names_root(chain: &SnpChain, root_der: &[u8]) -> Result<bool, SnpRefusal> {
+    let intermediate = X509::parse(&chain.intermediate).map_err(at(SnpLink::Intermediate))?;
+    let root = X509::parse(root_der).map_err(at(SnpLink::Root))?;
+    Ok(intermediate.issuer == root.subject)
+}
+
+/// The subject of a root, in DER; `None` when it is no certificate that is read here.
+pub(crate) fn root_name(root_der: &[u8]) -> Option<&[u8]> {
+    X509::parse(root_der).ok().map(|root| root.subject)
 }
 
 /// Steps 3 and 4; gives the root that the chain ends at.

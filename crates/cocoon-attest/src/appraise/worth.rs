@@ -4,18 +4,28 @@ use std::sync::Arc;
 
 use cocoon_types::Tier;
 
-use crate::image::{Measurements, report_data};
+use crate::image::{Measurements, SnpImage};
 use crate::policy::{Accelerators, EvidenceRule, ImageRule, Policy, Simulated};
 use crate::refusal::Refusal;
 use crate::roots::Roots;
+use crate::snp::{self, SnpChain, SnpClaims};
 use crate::tdx::{self, Collateral, TdxClaims};
 
 /// What the evidence came to.
-pub(super) struct Worth {
-    pub(super) tier: Tier,
-    pub(super) image_hash: [u8; 32],
-    pub(super) expires_at: u64,
-    pub(super) tdx: Option<Arc<TdxClaims>>,
+pub(crate) struct Worth {
+    pub(crate) tier: Tier,
+    pub(crate) image_hash: [u8; 32],
+    pub(crate) expires_at: u64,
+    pub(crate) tdx: Option<Arc<TdxClaims>>,
+    pub(crate) snp: Option<Arc<SnpClaims>>,
+}
+
+/// What hardware evidence is judged by.
+pub(super) struct Judge<'a> {
+    pub(super) accelerators: Accelerators,
+    pub(super) policy: &'a Policy,
+    pub(super) roots: &'a Roots,
+    pub(super) now: u64,
 }
 
 /// Step 9 without a quote.
@@ -29,16 +39,17 @@ pub(super) fn without_evidence(policy: &Policy) -> Result<Worth, Refusal> {
             image_hash: [0; 32],
             expires_at: u64::MAX,
             tdx: None,
+            snp: None,
         }),
     }
 }
 
 /// Step 9 with the original's simulated quote, which is the report data and nothing else.
-pub(super) fn simulated(quote: &[u8], key: &[u8; 32], policy: &Policy) -> Result<Worth, Refusal> {
+pub(super) fn simulated(quote: &[u8], report_data: &[u8; 64], policy: &Policy) -> Result<Worth, Refusal> {
     if policy.evidence.simulated() == Simulated::Refuse {
         return Err(Refusal::SimulatedEvidence);
     }
-    if quote != report_data(key) {
+    if quote != report_data {
         return Err(Refusal::ReportData);
     }
     let image_hash = Measurements::ZERO.image_hash();
@@ -48,41 +59,88 @@ pub(super) fn simulated(quote: &[u8], key: &[u8; 32], policy: &Policy) -> Result
         image_hash,
         expires_at: u64::MAX,
         tdx: None,
+        snp: None,
     })
 }
 
-/// Step 9 with a TDX quote. Which root it leads to decides between simulated evidence and any other, and nothing else does.
-pub(super) fn trust_domain(
-    quote: &[u8],
-    key: &[u8; 32],
-    collateral: &Collateral,
-    accelerators: Accelerators,
-    policy: &Policy,
-    roots: &Roots,
-    now: u64,
-) -> Result<Worth, Refusal> {
-    // (e) before (c): it costs nothing, and a quote about somebody else need not be verified.
-    if tdx::unverified_report_data(quote)? != report_data(key) {
-        return Err(Refusal::ReportData);
+// === impl Judge ===
+
+impl Judge<'_> {
+    /// Step 9 with a TDX quote. Which root it leads to decides between simulated evidence and any other, and nothing else
+    /// does.
+    pub(super) fn trust_domain(
+        &self,
+        quote: &[u8],
+        report_data: &[u8; 64],
+        collateral: &Collateral,
+    ) -> Result<Worth, Refusal> {
+        // (e) before (c): it costs nothing, and a quote about somebody else need not be verified.
+        if tdx::unverified_report_data(quote)? != *report_data {
+            return Err(Refusal::ReportData);
+        }
+        let development = match self.roots.development_der() {
+            Some(root) if tdx::names_root(quote, collateral, root)? => Some(root),
+            _ => None,
+        };
+        self.check_simulated(development.is_some())?;
+        let root = development.unwrap_or(self.roots.intel());
+        let claims = tdx::verify(quote, collateral, root, &self.policy.tdx, self.now)?;
+        let image_hash = claims.measurements.image_hash();
+        check_image(&image_hash, self.policy)?;
+        Ok(Worth {
+            tier: self.tier(development.is_some()),
+            image_hash,
+            expires_at: claims.expires_at,
+            tdx: Some(Arc::new(claims)),
+            snp: None,
+        })
     }
-    let development = match roots.development_der() {
-        Some(root) if tdx::names_root(quote, collateral, root)? => Some(root),
-        _ => None,
-    };
-    if development.is_some() && policy.evidence.simulated() == Simulated::Refuse {
-        return Err(Refusal::SimulatedEvidence);
+
+    /// Step 9 with an SEV-SNP report; the same rule for its roots.
+    pub(super) fn snp_guest(
+        &self,
+        report: &[u8],
+        report_data: &[u8; 64],
+        chain: &SnpChain,
+    ) -> Result<Worth, Refusal> {
+        if snp::unverified_report_data(report)? != *report_data {
+            return Err(Refusal::ReportData);
+        }
+        let development = match self.roots.development_amd() {
+            Some(root) if snp::names_root(chain, root)? => Some(root),
+            _ => None,
+        };
+        self.check_simulated(development.is_some())?;
+        let claims = match development {
+            Some(root) => snp::verify(report, chain, &[root], &self.policy.snp, self.now),
+            None => snp::verify(report, chain, self.roots.amd(), &self.policy.snp, self.now),
+        }?;
+        let image_hash = SnpImage::of(&claims).image_hash();
+        check_image(&image_hash, self.policy)?;
+        Ok(Worth {
+            tier: self.tier(development.is_some()),
+            image_hash,
+            expires_at: claims.expires_at,
+            tdx: None,
+            snp: Some(Arc::new(claims)),
+        })
     }
-    let root = development.unwrap_or(roots.intel());
-    let claims = tdx::verify(quote, collateral, root, &policy.tdx, now)?;
-    let image_hash = claims.measurements.image_hash();
-    check_image(&image_hash, policy)?;
-    let tier = tier(development.is_some(), &policy.image_hashes, accelerators);
-    Ok(Worth {
-        tier,
-        image_hash,
-        expires_at: claims.expires_at,
-        tdx: Some(Arc::new(claims)),
-    })
+
+    fn check_simulated(&self, under_development_root: bool) -> Result<(), Refusal> {
+        if under_development_root && self.policy.evidence.simulated() == Simulated::Refuse {
+            Err(Refusal::SimulatedEvidence)
+        } else {
+            Ok(())
+        }
+    }
+
+    const fn tier(&self, under_development_root: bool) -> Tier {
+        tier(
+            under_development_root,
+            &self.policy.image_hashes,
+            self.accelerators,
+        )
+    }
 }
 
 fn check_image(image_hash: &[u8; 32], policy: &Policy) -> Result<(), Refusal> {
@@ -93,8 +151,12 @@ fn check_image(image_hash: &[u8; 32], policy: &Policy) -> Result<(), Refusal> {
     }
 }
 
-/// The tier of a trust domain whose quote verified and whose image is allowed (DESIGN section 2).
-const fn tier(under_development_root: bool, images: &ImageRule, accelerators: Accelerators) -> Tier {
+/// The tier of a trust domain or SNP guest whose quote verified and whose image is allowed (DESIGN section 2).
+pub(crate) const fn tier(
+    under_development_root: bool,
+    images: &ImageRule,
+    accelerators: Accelerators,
+) -> Tier {
     match (under_development_root, images, accelerators) {
         (true, _, _) => Tier::Simulated,
         // A genuine domain in which anything at all may run: nobody vouches for what it does with a prompt.

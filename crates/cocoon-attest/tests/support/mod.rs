@@ -5,6 +5,10 @@
     clippy::allow_attributes,
     reason = "an expectation would not hold in every program"
 )]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "lengths of made-up evidence, in unit tests too"
+)]
 #![allow(unreachable_pub, reason = "shared by several test programs")]
 
 pub mod der;

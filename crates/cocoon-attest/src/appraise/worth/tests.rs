@@ -24,25 +24,16 @@ fn the_tier_follows_from_root_image_and_accelerators() {
 fn a_real_quote_is_worth_nothing_under_another_key() {
     let collateral = Collateral::from_json(COLLATERAL).unwrap();
     let policy = Policy::default();
-    let found = trust_domain(
-        QUOTE,
-        &[7; 32],
-        &collateral,
-        Accelerators::None,
-        &policy,
-        &Roots::makers(),
-        1_791_500_000,
-    );
+    let roots = Roots::makers();
+    let judge = Judge {
+        accelerators: Accelerators::None,
+        policy: &policy,
+        roots: &roots,
+        now: 1_791_500_000,
+    };
+    let found = judge.trust_domain(QUOTE, &[7; 64], &collateral);
     assert!(matches!(found, Err(Refusal::ReportData)));
-    let found = trust_domain(
-        &QUOTE[..100],
-        &[7; 32],
-        &collateral,
-        Accelerators::None,
-        &policy,
-        &Roots::makers(),
-        1_791_500_000,
-    );
+    let found = judge.trust_domain(&QUOTE[..100], &[7; 64], &collateral);
     assert!(matches!(
         found,
         Err(Refusal::Tdx(TdxRefusal::QuoteTruncated("report")))
