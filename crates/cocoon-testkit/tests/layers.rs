@@ -36,6 +36,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cocoon-openai", Layer::Pure),
     ("cocoon-original", Layer::Transport),
     ("cocoon-proxy", Layer::Role),
+    ("cocoon-seal", Layer::Pure),
     ("cocoon-store", Layer::Transport),
     ("cocoon-tee", Layer::Transport),
     ("cocoon-testkit", Layer::Test),

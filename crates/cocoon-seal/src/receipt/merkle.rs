@@ -1,0 +1,93 @@
+//! The tree of RFC 6962, section 2.1, under our own domains.
+
+use crate::digest::hash;
+use crate::{Digest, domain};
+
+fn node(left: Digest, right: Digest) -> Digest {
+    hash(domain::TREE_NODE, &[&left.0, &right.0])
+}
+
+/// The largest power of two below `n`; `n` is above 1.
+const fn split(n: usize) -> usize {
+    1 << (n - 1).ilog2()
+}
+
+/// Root of the tree over these leaves; of none, zeros.
+pub(crate) fn root(leaves: &[Digest]) -> Digest {
+    match leaves {
+        [] => Digest([0; 32]),
+        [one] => *one,
+        many => {
+            let (left, right) = many.split_at(split(many.len()));
+            node(root(left), root(right))
+        }
+    }
+}
+
+/// Siblings of the leaf at `index`, from the leaf up.
+pub(crate) fn path(leaves: &[Digest], index: usize) -> Vec<Digest> {
+    if leaves.len() < 2 {
+        return Vec::new();
+    }
+    let at = split(leaves.len());
+    let (left, right) = leaves.split_at(at);
+    let (mut path, sibling) = match index.checked_sub(at) {
+        None => (path_in(left, index), root(right)),
+        Some(index) => (path_in(right, index), root(left)),
+    };
+    path.push(sibling);
+    path
+}
+
+fn path_in(leaves: &[Digest], index: usize) -> Vec<Digest> {
+    path(leaves, index)
+}
+
+/// The root that a leaf leads to by its path; `None` when a tree of `count` leaves has no such path.
+pub(crate) fn climb(leaf: Digest, index: usize, count: usize, path: &[Digest]) -> Option<Digest> {
+    if index >= count {
+        return None;
+    }
+    if count == 1 {
+        return path.is_empty().then_some(leaf);
+    }
+    let (sibling, below) = path.split_last()?;
+    let at = split(count);
+    match index.checked_sub(at) {
+        None => Some(node(climb(leaf, index, at, below)?, *sibling)),
+        Some(index) => Some(node(*sibling, climb(leaf, index, count - at, below)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{climb, path, root};
+    use crate::Digest;
+
+    fn leaves(count: usize) -> Vec<Digest> {
+        let leaf = |n: usize| Digest([u8::try_from(n).unwrap(); 32]);
+        (0..count).map(leaf).collect()
+    }
+
+    #[test]
+    fn every_leaf_climbs_to_the_root_and_no_other_does() {
+        for count in 1..=33 {
+            let leaves = leaves(count);
+            let root = root(&leaves);
+            for (index, leaf) in leaves.iter().enumerate() {
+                let path = path(&leaves, index);
+                assert_eq!(climb(*leaf, index, count, &path), Some(root));
+                assert_ne!(climb(Digest([0xff; 32]), index, count, &path), Some(root));
+                for other in (0..count).filter(|other| *other != index) {
+                    assert_ne!(climb(*leaf, other, count, &path), Some(root));
+                }
+                let longer = [&path[..], &[root]].concat();
+                assert_eq!(climb(*leaf, index, count, &longer), None);
+                if let Some((_, shorter)) = path.split_last() {
+                    assert_eq!(climb(*leaf, index, count, shorter), None);
+                }
+            }
+            assert_eq!(climb(leaves[0], count, count, &[]), None);
+        }
+    }
+}
