@@ -68,7 +68,92 @@ pub fn unverified_report_data(quote: &[u8]) -> Result<[u8; 64], TdxRefusal> {
     Quote::parse(quote).map(|quote| quote.report_data())
 }
 
+/// Whether this collateral is genuine and made for this quote's platform, at the Unix second `now`; what it says of the
+/// platform does not matter. For whoever keeps collateral: news that a platform is revoked is worth keeping too.
+///
+/// # Errors
+/// The [`TdxRefusal`] of the first check of form, dates, signatures or FMSPC that fails.
+pub fn verify_collateral(
+    quote: &[u8],
+    collateral: &Collateral,
+    root_der: &[u8],
+    now: u64,
+) -> Result<(), TdxRefusal> {
+    match verify(quote, collateral, root_der, &TdxPolicy::default(), now) {
+        Err(refusal) if !refusal.is_about_platform() => Err(refusal),
+        _ => Ok(()),
+    }
+}
+
+/// Which collateral a quote needs, as far as it says: nothing is verified.
+///
+/// # Errors
+/// The quote is malformed, or its PCK certificate says neither.
+pub fn platform_of(quote: &[u8]) -> Result<PlatformId, TdxRefusal> {
+    /// 1.2.840.113741.1.13.1.4 with its tag and length, then tag and length of six bytes.
+    const FMSPC: [u8; 14] = [
+        0x06, 0x0a, 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01, 0x04, 0x04, 0x06,
+    ];
+    let malformed = TdxRefusal::Malformed(Item::Pck);
+    let quote = Quote::parse(quote)?;
+    let chain = pem::read(quote.pck_chain).map_err(|pem::NotPem| malformed)?;
+    let leaf = chain.first().ok_or(malformed)?;
+    let issuer = x509::Certificate::parse(leaf)
+        .map_err(|_| malformed)?
+        .signed
+        .issuer;
+    let place = leaf.windows(FMSPC.len()).position(|part| part == FMSPC);
+    let fmspc = place
+        .and_then(|place| leaf.get(place.saturating_add(FMSPC.len())..)?.first_chunk())
+        .ok_or(malformed)?;
+    let says = |word: &[u8]| issuer.windows(word.len()).any(|part| part == word);
+    let ca = match (says(b"Platform CA"), says(b"Processor CA")) {
+        (true, false) => PckCa::Platform,
+        (false, true) => PckCa::Processor,
+        _ => return Err(malformed),
+    };
+    Ok(PlatformId { fmspc: *fmspc, ca })
+}
+
+/// What collateral is asked for by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PlatformId {
+    /// Kind of processor and package configuration.
+    pub fmspc: [u8; 6],
+    /// Who issued its PCK certificate.
+    pub ca: PckCa,
+}
+
+/// Intel's two authorities for PCK certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PckCa {
+    /// For platforms of several packages, by registration.
+    Platform,
+    /// For single packages.
+    Processor,
+}
+
+impl PckCa {
+    /// Its name in Intel's interface.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Processor => "processor",
+        }
+    }
+}
+
 impl Collateral {
+    /// When its parts were made, Unix seconds, as far as they say: root's list, PCK list, TCB info, QE identity.
+    ///
+    /// # Errors
+    /// A part of it cannot be read.
+    pub fn issued_at(&self) -> Result<[u64; 4], TdxRefusal> {
+        let chains = Chains::read(None, self)?;
+        let root = chains.any_certificate();
+        Ok(Dated::read(&chains, self, root)?.issued())
+    }
+
     /// Last Unix second at which everything in it holds, as far as it says: nothing is verified.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Evidence, from where it is made: this machine's TEE through the kernel, or the development TEE.
 //!
 //! [`machine`] asks the kernel of a TDX or SEV-SNP guest for a report, and extends runtime registers. [`development`] makes
-//! the makers' formats under a root of its own, with a knob for each way in which evidence can be bad. Neither judges
-//! anything: that is `cocoon-attest`. Called by whoever builds a node's identity, by `cocoon attest`, and by tests.
+//! the makers' formats under a root of its own, with a knob for each way in which evidence can be bad. [`collateral`] fetches
+//! and keeps what Intel vouches for this machine's quotes. None of them judges anything: that is `cocoon-attest`. Called by whoever builds a node's identity, by `cocoon attest`, and by tests.
 //!
 //! Asking a machine blocks the thread for as long as its quoting enclave takes, up to a timeout: not for a runtime's thread.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use cocoon_attest::Measurements;
 
+pub mod collateral;
 pub mod development;
 pub mod machine;
 

@@ -206,6 +206,34 @@ pub struct AdvisoryId {
     text: [u8; 24],
 }
 
+// === impl TdxRefusal ===
+
+impl TdxRefusal {
+    /// Whether everything verified and the platform or the domain is what is not liked: steps 8 to 11, and a revocation.
+    pub(crate) const fn is_about_platform(self) -> bool {
+        matches!(
+            self,
+            Self::Revoked(Item::Pck | Item::PckCa)
+                | Self::TdxModule(_)
+                | Self::TcbLevel
+                | Self::TcbRevoked
+                | Self::Debug
+                | Self::ReservedAttributes
+                | Self::SeptVeDisable
+                | Self::Migratable
+                | Self::ServiceTd
+                | Self::Attributes(_)
+                | Self::TcbStatus(_)
+                | Self::OutOfDate { .. }
+                | Self::Advisory(_)
+                | Self::TcbEvaluation { .. }
+                | Self::Smt
+                | Self::DynamicPlatform
+                | Self::CachedKeys
+        )
+    }
+}
+
 // === impl Item ===
 
 impl fmt::Display for Item {

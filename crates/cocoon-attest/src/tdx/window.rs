@@ -132,6 +132,16 @@ impl<'a> Dated<'a> {
         self.windows().map(|(_, _, until)| until).min().unwrap_or(0)
     }
 
+    /// When what is made anew every month was made.
+    pub(super) const fn issued(&self) -> [u64; 4] {
+        [
+            self.root_crl.signed.from,
+            self.pck_crl.signed.from,
+            self.tcb_info.0,
+            self.qe_identity.0,
+        ]
+    }
+
     fn windows(&self) -> impl Iterator<Item = (Item, u64, u64)> {
         let of = |item: Item, signed: &Signed<'_>| (item, signed.from, signed.until);
         let pck = self
