@@ -1,6 +1,6 @@
 //! The client leg after the link stands: handshake, then a session whose requests are relayed.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
@@ -21,11 +21,14 @@ use crate::{
     teller::Teller,
 };
 
+/// Why a link ends whose peer has its account at a contract that is not in force any more.
+pub(crate) const MOVED: &str = "the network has new terms";
 /// For the refusals of requests that a stopping proxy cuts off; they need no round trip.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves one client from its link to its end.
 pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
+    let moved = node.moved();
     let handshake = leg::ClientHandshake::new(node.expected());
     let Some(leg::Authorized { owner, version }) = handshake::drive(&link, &mut inbox, handshake).await
     else {
@@ -53,7 +56,7 @@ pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
         asker: node.new_asker(),
         plaintext: bridge.is_some(),
     };
-    converse(&node, &session, client, events).await;
+    converse(&node, &session, client, events, moved).await;
     if let Some(bridge) = bridge {
         bridge.end().await;
     }
@@ -70,12 +73,20 @@ pub(crate) fn hello() -> Hello {
     }
 }
 
-async fn converse(node: &Arc<Node>, session: &Session, client: relay::Client, mut events: Events) {
+async fn converse(
+    node: &Arc<Node>,
+    session: &Session,
+    client: relay::Client,
+    mut events: Events,
+    moved: impl Future<Output = ()>,
+) {
+    let mut moved = pin!(moved);
     // Requests end with their client: dropping the set drops them, and every guard in them.
     let mut requests = JoinSet::new();
     loop {
         let event = tokio::select! {
             Some(_) = requests.join_next() => continue,
+            () = &mut moved => return session.link().close(MOVED),
             () = node.stopped.cancelled() => {
                 // What is still open refuses now; the link closes behind the last of it.
                 let refused = async { while requests.join_next().await.is_some() {} };

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker, task::task_tracker::TaskTrackerToken};
 
 use crate::{
-    accounting::{Ledger, Statement},
+    accounting::{Books, Ledger, Statement},
     board::{Asker, Board, Slot},
     handshake::Expected,
     listing::Listing,
@@ -128,6 +128,17 @@ impl Node {
             clients: AtomicU64::new(0),
         };
         (Arc::new(node), RestRoom(rest_room))
+    }
+
+    /// Ends when a peer that comes now has to come again, because its account is at another contract. Never without payments.
+    pub(crate) fn moved(&self) -> impl Future<Output = ()> + Send + use<> {
+        let moved = self.ledger.books().map(Books::moved);
+        async move {
+            match moved {
+                Some(moved) => moved.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// What a peer is to be told of its account; nothing but zeros where there is none.

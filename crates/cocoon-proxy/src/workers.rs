@@ -1,6 +1,6 @@
 //! The worker leg after the link stands: handshake, hello, then the place on the board.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cocoon_accounting::Party;
@@ -11,7 +11,7 @@ use cocoon_types::{Coefficient, Fault};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
-    clients::hello,
+    clients::{MOVED, hello},
     handshake::{
         self, PROTOCOL, UNCODED,
         worker::{Announced, WorkerHandshake, coefficient},
@@ -30,6 +30,7 @@ const BETWEEN_CHANGES: Duration = Duration::from_millis(250);
 
 /// Serves one worker from its link to its end.
 pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
+    let moved = node.moved();
     let handshake = WorkerHandshake::new(node.expected());
     let Some(announced) = handshake::drive(&link, &mut inbox, handshake).await else {
         node.metrics.denied.get_or_create(&Leg::WORKERS).inc();
@@ -48,7 +49,7 @@ pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
     let (session, mut events) = Session::start(link, inbox, hello(), Fault::WorkerLost);
     let reason = match timeout(HELLO_DEADLINE, events.recv()).await {
         Ok(Some(Event::Hello(hello))) if hello.endpoints.is_empty() => "a worker without any endpoint",
-        Ok(Some(Event::Hello(hello))) => on_board(&node, &session, events, announced, hello).await,
+        Ok(Some(Event::Hello(hello))) => on_board(&node, &session, events, announced, hello, moved).await,
         Ok(Some(_)) => "the worker's first message is not its hello",
         Ok(None) => "its link ended",
         Err(_) => "no hello within 10 s",
@@ -77,6 +78,7 @@ async fn on_board(
     mut events: Events,
     announced: Announced,
     hello: Hello,
+    moved: impl Future<Output = ()>,
 ) -> &'static str {
     let plaintext = announced.version < PROTOCOL;
     let offer = Offer {
@@ -105,16 +107,24 @@ async fn on_board(
     let id = node.board.add(offer, Arc::clone(&peer));
     let _on_board = OnBoard { node, id };
     tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
-    let reason = converse(node, &peer, &mut events, id).await;
+    let reason = converse(node, &peer, &mut events, id, moved).await;
     tracing::info!(worker = %id, reason, "a worker has gone");
     reason
 }
 
-async fn converse(node: &Node, peer: &WorkerPeer, events: &mut Events, id: WorkerId) -> &'static str {
+async fn converse(
+    node: &Node,
+    peer: &WorkerPeer,
+    events: &mut Events,
+    id: WorkerId,
+    moved: impl Future<Output = ()>,
+) -> &'static str {
     let mut wishes = Wishes::default();
+    let mut moved = pin!(moved);
     loop {
         let event = tokio::select! {
             () = node.stopped.cancelled() => return "the proxy stops",
+            () = &mut moved => return MOVED,
             () = wishes.due() => {
                 wishes.grant(node, id);
                 continue;

@@ -6,6 +6,7 @@
 
 mod asks;
 mod follow;
+mod moving;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +17,6 @@ use std::{
 
 use cocoon_accounting::{Accounts, ApplyError, Effect, Policy, Record, Settlement};
 use cocoon_chain::{Chain, Followed, Registry, RegistryOptions, SendError, WalletSender};
-use cocoon_contracts::RootConfig;
 use cocoon_store::{Flush, Journal, JournalKey, StoreError};
 use cocoon_types::Address;
 use tokio::{
@@ -26,7 +26,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{asks::Late, follow::follow};
+use self::{asks::Late, follow::follow, moving::Moving};
 use super::{
     books::{Ask, Books, Left, MAIL},
     network::{self, Network, Payments, PaymentsError},
@@ -64,6 +64,7 @@ pub struct Bookkeeper {
     root: Address,
     network: watch::Sender<Arc<Network>>,
     old: HashMap<Address, Arc<Network>>,
+    moving: Moving,
     ready: watch::Sender<bool>,
     mail: mpsc::Receiver<Ask>,
     left: Left,
@@ -139,8 +140,12 @@ impl Bookkeeper {
             directory,
             policy,
             poll,
+            registry_poll,
         } = payments;
-        let options = RegistryOptions::new(is_test);
+        let options = RegistryOptions {
+            is_test,
+            poll: registry_poll,
+        };
         let registry = Registry::start(Arc::clone(&chain), root, options)
             .await
             .map_err(PaymentsError::Registry)?;
@@ -172,6 +177,7 @@ impl Bookkeeper {
             root,
             network,
             old: HashMap::new(),
+            moving: Moving::default(),
             ready,
             mail,
             left,
@@ -213,6 +219,7 @@ impl Bookkeeper {
                 }
                 Some((contract, followed)) = self.events.recv() => self.hear(contract, followed)?,
                 Some(Ok((settlement, sent))) = self.sending.join_next() => self.sent(settlement, sent)?,
+                Some(deployed) = self.moving.deployed() => self.deployed(deployed)?,
                 _ = ticks.tick() => self.tick()?,
                 () = stopped.cancelled() => break,
             }
@@ -299,35 +306,6 @@ impl Bookkeeper {
             self.turn.effects.extend(step.effect);
         }
         self.tell_ready();
-        Ok(())
-    }
-
-    /// New parameters are a new contract; the old one is closed in order once requests have ended.
-    fn follow_registry(&mut self) -> Result<(), BooksError> {
-        let config: Arc<RootConfig> = self.registry.config();
-        let current = Arc::clone(&self.network.borrow());
-        if config.version == current.version {
-            return Ok(());
-        }
-        let network = match Network::new(self.root, &config, current.own.owner, current.own.key) {
-            Ok(network) => Arc::new(network),
-            Err(error) => {
-                tracing::error!(%error, "the registry's parameters cannot be used");
-                return Ok(());
-            }
-        };
-        if network.own.address() != current.own.address() {
-            let now = self.now();
-            // Deploying takes the wallet and some seconds; it is done by the next start of the accounts.
-            tracing::warn!("the network has new terms: start the proxy again to take them over");
-            if !self.accounts.is_closing()
-                && let Ok(record) = self.accounts.stop(now)
-            {
-                self.apply(record)?;
-            }
-            return Ok(());
-        }
-        self.network.send_replace(network);
         Ok(())
     }
 

@@ -210,13 +210,17 @@ impl Books {
         self.network.borrow().worker(owner)
     }
 
-    /// Ends when the terms change: peers are to come again then.
-    pub async fn changed(&self) {
+    /// Ends when other terms than at the time of the call are in force, and with them other contracts: peers are to come
+    /// again then.
+    pub fn moved(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut network = self.network.clone();
-        network.mark_unchanged();
-        if network.changed().await.is_err() {
-            // The bookkeeper has ended; the node is told elsewhere.
-            std::future::pending::<()>().await;
+        let contract = network.borrow().own.address();
+        async move {
+            let moved = network.wait_for(|network| network.own.address() != contract);
+            if moved.await.is_err() {
+                // The bookkeeper has ended; the node is told elsewhere.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

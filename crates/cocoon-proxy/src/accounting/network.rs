@@ -43,6 +43,8 @@ pub struct Payments {
     pub policy: Policy,
     /// How often contracts are looked at.
     pub poll: Duration,
+    /// How often the registry is looked at.
+    pub registry_poll: Duration,
 }
 
 /// Why accounts cannot be kept.

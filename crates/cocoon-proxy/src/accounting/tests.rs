@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use cocoon_accounting::{Levels, Party, Policy, When};
 use cocoon_chain::{At, Chain, Ledger as Ton, LedgerChain, LedgerOptions, WalletSender, WalletSenderOptions};
 use cocoon_contracts::{
-    Deployment, Params, RootConfig, Signed, SigningKey, StateInit, client, code, signed,
+    Deployment, Params, RootConfig, Signed, SigningKey, StateInit, client, code, root, signed,
     wallet::{Network as WalletNetwork, Outgoing, Wallet, mode},
     worker,
 };
@@ -160,6 +160,7 @@ impl Net {
                 ..Policy::default()
             },
             poll: Duration::from_millis(50),
+            registry_poll: Duration::from_millis(200),
         };
         let opened = Bookkeeper::open(payments, true, cocoon_web::clock::unix_now).await;
         let (bookkeeper, books) = opened.unwrap();
@@ -425,5 +426,89 @@ async fn a_restart_forgets_nothing_and_an_old_copy_is_refused() {
         statement.unwrap().payment.is_empty(),
         "nothing is signed any more"
     );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn new_terms_are_taken_over_while_the_proxy_runs() {
+    let net = Net::start().await;
+    let running = net.open(&net.home.path().join("books"), When::Each).await;
+    running.ready().await;
+    let owner = net.client.address();
+    running.books.greet(owner).await.unwrap();
+    let coins = Nanoton::new(TON / 20);
+    let action = client::Action::ChangeSecretHashAndTopUp { coins, hash: [5; 32] };
+    net.to_client(action, coins.nano(), Some(net.client_init())).await;
+    until("the top-up", async || running.client(owner).await).await;
+    let terms = async || running.books.overview().await.unwrap().terms.unwrap();
+    let before = terms().await;
+    let moved = running.books.moved();
+    let open = running.books.set_aside(owner, &head(1)).await.unwrap();
+    let change = root::Message {
+        query_id: 1,
+        change: root::Change::Params(root::Terms {
+            price: net.params.price_per_token,
+            fee: net.params.worker_fee_per_token,
+            proxy_delay: 700,
+            client_delay: 60,
+            min_proxy_stake: Nanoton::new(TON / 10),
+            min_client_stake: Nanoton::new(TON / 50),
+        }),
+    };
+    let change = message(net.root, TON / 5, None, Some(change.to_cell()));
+    within("the change", sender(&net.chain, 1).send(change))
+        .await
+        .unwrap();
+    until("no new requests", async || {
+        running.books.set_aside(owner, &head(2)).await.err()
+    })
+    .await;
+    assert_eq!(terms().await.contract, before.contract, "one request is open");
+    let settled = running
+        .books
+        .ask(|answer| Ask::Settle {
+            client: owner,
+            request: head(1).request_id,
+            worker: WORKER,
+            coefficient: Coefficient::ONE,
+            usage: usage(),
+            answer,
+        })
+        .await;
+    drop(open);
+    let paid = settled.unwrap().unwrap();
+    assert_eq!(
+        paid.client.levels.memory, 1000,
+        "under the terms that it began with"
+    );
+    within("peers are to come again", moved).await;
+    let after = terms().await;
+    assert!(
+        after.contract != before.contract && after.proxy_delay == 700,
+        "{after:?}"
+    );
+    within("the first commit there", running.books.ready()).await;
+    let greeting = running.books.greet(owner).await.unwrap();
+    assert_ne!(
+        greeting.contract,
+        net.client_init().address(),
+        "an account of the new contract"
+    );
+    // What was owed at the old one is charged and paid, and the client gets its rest back.
+    let storage = until("the old account's end", async || {
+        Some(net.client_storage().await).filter(|it| it.state == client::State::Closed)
+    })
+    .await;
+    assert_eq!(storage.tokens_used, 1000);
+    let worker = net
+        .deployment()
+        .worker(&WORKER, &before.contract, &key(9).public())
+        .address();
+    until("the worker's pay", async || {
+        let account = net.chain.account(worker, At::Latest).await.unwrap();
+        let storage = worker::Storage::parse(&account.data?).ok()?;
+        (storage.tokens == 1000).then_some(())
+    })
+    .await;
     running.stop().await;
 }

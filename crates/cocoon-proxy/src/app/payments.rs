@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
-use cocoon_chain::{Chain, HttpChain, wallet_file::WalletFile};
+use cocoon_chain::{Chain, HttpChain, RegistryOptions, wallet_file::WalletFile};
 use cocoon_contracts::{SigningKey, wallet::Wallet};
 use cocoon_web::keys::state_file;
 
@@ -44,6 +44,7 @@ pub(super) async fn open(money: &MoneyConfig, state_dir: Option<PathBuf>) -> Res
         wallet,
         policy: money.policy,
         poll: CHAIN_POLL,
+        registry_poll: RegistryOptions::new(true).poll,
     })
 }
 
