@@ -3,6 +3,7 @@
 //! The numbers and the decisions are in [`ClientView`]; here they meet the wire, the contract and the wallet.
 
 mod keep;
+mod left;
 mod open;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use cocoon_accounting::{
     ClassCost, ClientPolicy, ClientView, Levels, Lie, Status, ToldLevels, adjusted, worst_case,
 };
 use cocoon_contracts::{Signed, StateInit, client, signed};
-use cocoon_tl::proxy::SignedPayment;
-use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, Usage};
+use cocoon_tl::proxy::{self, SignedPayment};
+use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, RequestId, Usage};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     forward::Order,
 };
 
+use self::left::Requests;
 pub(crate) use keep::{KeepError, keep};
 pub(crate) use open::Secret;
 
@@ -45,6 +47,7 @@ struct State {
     view: ClientView,
     /// The best signed payment at hand; the view knows its count.
     payment: Option<Signed>,
+    requests: Requests,
     /// How often the contract was reopened.
     generation: u32,
     /// A person asked for this, once.
@@ -73,6 +76,8 @@ pub(crate) enum Untrue {
 /// What one request may cost, held until it is known what it did cost.
 #[derive(Debug)]
 pub(crate) struct Feared {
+    /// Its id on the leg to the proxy.
+    request: RequestId,
     worst: u64,
     max_coefficient: Coefficient,
     /// The part of an API key's allowance.
@@ -103,6 +108,20 @@ impl Account {
     /// [`Untrue`]: the link must end.
     pub(crate) fn greeted(&self, payment: &SignedPayment, journal: i64, memory: i64) -> Result<(), Untrue> {
         self.take(payment, journal, memory, ClientView::greeted)
+    }
+
+    /// Takes what the proxy told of a request that it settled.
+    ///
+    /// # Errors
+    /// [`Untrue`]: the link must end.
+    pub(crate) fn settled(&self, told: &proxy::ClientRequestPayment) -> Result<(), Untrue> {
+        self.pushed(&told.signed_payment, told.db_tokens, told.max_tokens)?;
+        let tokens = u64::try_from(told.request_tokens).map_err(|_| Untrue::Negative)?;
+        let mut state = self.lock();
+        if let Some(feared) = state.requests.told(RequestId(told.request_id), tokens) {
+            state.receipted(feared, tokens);
+        }
+        Ok(())
     }
 
     /// Takes what the proxy told on the open link.
@@ -155,7 +174,7 @@ impl Account {
     ///
     /// # Errors
     /// [`Fault::PaymentRequired`] when the account does not cover it, or its own price limit allows no price at all.
-    pub(crate) fn open(&self, order: &Order) -> Result<Feared, Refusal> {
+    pub(crate) fn open(&self, request: RequestId, order: &Order) -> Result<Feared, Refusal> {
         let mut state = self.lock();
         let prices = state.view.terms().prices;
         let worst = |most| {
@@ -217,6 +236,7 @@ impl Account {
             max_coefficient < order.max_coefficient && order.max_price.is_none_or(|limit| *left < limit)
         };
         Ok(Feared {
+            request,
             worst,
             max_coefficient,
             held,
@@ -230,16 +250,27 @@ impl Account {
         state.view.terms().prices.cost(state.view.available()?).ok()
     }
 
+    /// A request is on its way: from now on until [`Self::receipted`], [`Self::refused`] or [`Self::left`] the proxy may tell
+    /// what it cost.
+    pub(crate) fn begun(&self, feared: &Feared) {
+        self.lock().requests.opened(feared.request);
+    }
+
     /// A request ended with this usage at this price.
     pub(crate) fn receipted(&self, feared: Feared, usage: &Usage, coefficient: Coefficient) {
         let mut state = self.lock();
         let prices = state.view.terms().prices;
         let Ok(tokens) = adjusted(usage, coefficient, prices.multipliers()) else {
-            return;
+            return state.requests.ended(feared.request);
         };
-        state.view.receipted(feared.worst, tokens.total());
-        if let (Some(held), Ok(cost)) = (feared.held, prices.cost(tokens.total())) {
-            held.spend(cost);
+        state.receipted(feared, tokens.total());
+    }
+
+    /// The caller of a request left before its end; what it cost is the proxy's to tell.
+    pub(crate) fn left(&self, feared: Feared) {
+        let mut state = self.lock();
+        if let Some((feared, tokens)) = state.requests.left(feared) {
+            state.receipted(feared, tokens);
         }
     }
 
@@ -351,6 +382,19 @@ impl Account {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change leaves the state whole before anything can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// A request cost so many adjusted tokens.
+    fn receipted(&mut self, feared: Feared, tokens: u64) {
+        self.requests.ended(feared.request);
+        self.view.receipted(feared.worst, tokens);
+        if let (Some(held), Ok(cost)) = (feared.held, self.view.terms().prices.cost(tokens)) {
+            held.spend(cost);
+        }
     }
 }
 

@@ -89,14 +89,14 @@ pub(crate) fn timed_out() -> Refusal {
 async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
     // The body is handed to a verified peer of an acceptable tier only.
     slot.admit(order.tier)?;
+    let request_id = new_id()?;
     let feared = match slot.account() {
         None => None,
-        Some(account) => Some(account.open(order)?),
+        Some(account) => Some(account.open(request_id, order)?),
     };
     let max_coefficient = feared
         .as_ref()
         .map_or(order.max_coefficient, Feared::max_coefficient);
-    let request_id = new_id()?;
     let head = RequestHead {
         request_id,
         endpoint: order.endpoint,

@@ -77,6 +77,7 @@ impl Account {
         let (refund, action) = {
             let mut state = self.lock();
             state.trouble = None;
+            state.requests.forget_old();
             let status = state.view.contract().map(|(contract, _)| contract.status);
             if status == Some(Status::Closed) {
                 state.closing = None;

@@ -7,7 +7,7 @@ use cocoon_tl::{TlString, proxy};
 use cocoon_types::Address;
 use tokio::sync::Notify;
 
-use super::{Account, State};
+use super::{Account, State, left::Requests};
 
 /// What proves to one proxy that we own our account there: 64 hexadecimal digits, derived from the wallet's key and the
 /// proxy's contract, so that no proxy learns what another one takes (spec/ton.md 5.1).
@@ -74,6 +74,7 @@ impl Account {
             state: Mutex::new(State {
                 view: ClientView::new(proxy.terms),
                 payment: None,
+                requests: Requests::default(),
                 generation: 0,
                 wish: None,
                 closing: None,

@@ -48,6 +48,9 @@ impl Answer {
         order: &Order,
         feared: Option<Feared>,
     ) -> Result<Self, Refusal> {
+        if let Some((account, feared)) = slot.account().zip(feared.as_ref()) {
+            account.begun(feared);
+        }
         let (sender, receiver) = exchange.split();
         let mut answer = Self {
             status: 0,
@@ -153,6 +156,14 @@ impl Answer {
             account.receipted(feared, &end.usage, self.coefficient);
         }
         Ok(event)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take()) {
+            account.left(feared);
+        }
     }
 }
 

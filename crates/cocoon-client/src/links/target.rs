@@ -297,7 +297,5 @@ fn hear(live: &Live, message: Bytes) -> Result<(), String> {
     }
     let told = proxy::ClientRequestPayment::from_boxed(message)
         .map_err(|_| "a proxy.clientRequestPayment that does not parse".to_owned())?;
-    account
-        .pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
-        .map_err(|untrue| untrue.to_string())
+    account.settled(&told).map_err(|untrue| untrue.to_string())
 }
