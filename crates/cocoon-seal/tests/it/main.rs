@@ -3,7 +3,9 @@
 
 mod exchange;
 mod keys;
+mod make;
 mod offers;
 mod receipts;
 mod support;
+mod vectors;
 mod warm;

@@ -38,36 +38,6 @@ impl Appraiser for Saying {
     }
 }
 
-fn countersigned(leaf: Digest, role: Role, key: &SigningKey) -> Countersign {
-    let mut batch = Batch::default();
-    batch.push(digest_of("another leaf")).unwrap();
-    let at = batch.push(leaf).unwrap();
-    batch.push(digest_of("a third leaf")).unwrap();
-    batch.sign(role, key, NOW + 5).remove(at)
-}
-
-fn charge(receipt: &Receipt) -> Charge {
-    Charge {
-        leaf: receipt.leaf(),
-        offer: receipt.offer,
-        coefficient: receipt.coefficient,
-        adjusted: 15,
-        nanoton: 15_000,
-        settled_at: NOW + 4,
-    }
-}
-
-fn bundle_of(world: &World, ended: &Ended) -> Bundle {
-    let worker = &world.workers[0];
-    let signed = countersigned(ended.receipt.leaf(), Role::Worker, &worker.signing);
-    let charge = charge(&ended.receipt);
-    let charged = countersigned(charge.charge_leaf(), Role::Proxy, &world.proxy);
-    let statement = worker.statement.clone();
-    let mut bundle = Bundle::new(ended, &signed, &worker.public, &world.offers, statement, true);
-    bundle.evidence = evidence();
-    bundle.with_charge(&charge, &charged)
-}
-
 fn bundle() -> (World, Ended, Bundle) {
     let mut world = world();
     let ended = exchange(&mut world);
