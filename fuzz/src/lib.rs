@@ -12,5 +12,6 @@ pub mod link;
 pub mod models;
 pub mod openai;
 pub mod original;
+pub mod seal;
 pub mod session;
 pub mod tl;
