@@ -5,7 +5,8 @@ use std::{
     net::{Ipv4Addr, SocketAddrV4},
 };
 
-use cocoon_types::Address;
+use aws_lc_rs::digest::{SHA256, digest};
+use cocoon_types::{Address, ModelName};
 
 use crate::{Cell, CellError, Params, StateInit, code, reader::Reader, writer::Writer};
 
@@ -48,9 +49,22 @@ pub struct RegisteredProxy {
     pub clients: String,
 }
 
+/// Under which hash a root contract lists a model: SHA-256 of its full name, `name@commit:hash` (spec/ton.md 2.1).
+pub fn model_hash(name: &ModelName) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, name.as_str().as_bytes()).as_ref());
+    hash
+}
+
 // === impl RootConfig ===
 
 impl RootConfig {
+    /// Whether workers may serve this model. A test network that lists none allows all; elsewhere an empty list allows none.
+    pub fn allows_model(&self, name: &ModelName) -> bool {
+        let any = self.params.is_test && self.model_hashes.is_empty();
+        any || self.model_hashes.contains(&model_hash(name))
+    }
+
     /// Reads the account's data.
     pub fn parse(data: &Cell) -> Result<Self, CellError> {
         let mut r = Reader::new(data, "root data")?;
@@ -130,3 +144,6 @@ impl RegisteredProxy {
         format!("{} {}", self.workers, self.clients)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use cocoon_link::{CurrentIdentity, EnginePlace, Session};
-use cocoon_types::{Address, Tier, TierPolicy};
+use cocoon_types::{Address, ModelName, Tier, TierPolicy};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{Instant, sleep_until},
@@ -136,6 +136,17 @@ impl Node {
         async move {
             match moved {
                 Some(moved) => moved.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Ends when the network no longer allows this model. Never without a registry.
+    pub(crate) fn disallowed(&self, model: &ModelName) -> impl Future<Output = ()> + Send + use<> {
+        let disallowed = self.ledger.books().map(|books| books.disallowed(model));
+        async move {
+            match disallowed {
+                Some(disallowed) => disallowed.await,
                 None => std::future::pending().await,
             }
         }

@@ -104,10 +104,17 @@ async fn on_board(
         engine: hello.engine,
         since: Instant::now(),
     });
+    let disallowed = node.disallowed(&model);
+    let unwanted = async {
+        tokio::select! {
+            () = moved => MOVED,
+            () = disallowed => "the network does not allow its model any more",
+        }
+    };
     let id = node.board.add(offer, Arc::clone(&peer));
     let _on_board = OnBoard { node, id };
     tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
-    let reason = converse(node, &peer, &mut events, id, moved).await;
+    let reason = converse(node, &peer, &mut events, id, unwanted).await;
     tracing::info!(worker = %id, reason, "a worker has gone");
     reason
 }
@@ -117,14 +124,14 @@ async fn converse(
     peer: &WorkerPeer,
     events: &mut Events,
     id: WorkerId,
-    moved: impl Future<Output = ()>,
+    unwanted: impl Future<Output = &'static str>,
 ) -> &'static str {
     let mut wishes = Wishes::default();
-    let mut moved = pin!(moved);
+    let mut unwanted = pin!(unwanted);
     loop {
         let event = tokio::select! {
             () = node.stopped.cancelled() => return "the proxy stops",
-            () = &mut moved => return MOVED,
+            reason = &mut unwanted => return reason,
             () = wishes.due() => {
                 wishes.grant(node, id);
                 continue;

@@ -16,7 +16,7 @@ use cocoon_contracts::RootConfig;
 use cocoon_types::Address;
 use tokio::time::Instant;
 
-pub(crate) use change::{apply, model_hash};
+pub(crate) use change::apply;
 pub(crate) use deploy::{Terms, deploy};
 
 use crate::chain::{ChainArgs, Opened};

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use cocoon_accounting::{ClientAccount, ContractState, Levels, Terms, WorkerAccount, worst_case};
 use cocoon_link::RequestHead;
-use cocoon_types::{Address, Coefficient, Fault, Multipliers, Nanoton, Refusal, RequestId, Usage};
+use cocoon_types::{Address, Coefficient, Fault, ModelName, Multipliers, Nanoton, Refusal, RequestId, Usage};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
@@ -210,18 +210,24 @@ impl Books {
         self.network.borrow().worker(owner)
     }
 
+    /// Whether the network allows workers to serve this model.
+    pub fn allows(&self, model: &ModelName) -> bool {
+        self.network.borrow().allows(model)
+    }
+
+    /// Ends when the network no longer allows this model.
+    pub fn disallowed(&self, model: &ModelName) -> impl Future<Output = ()> + Send + use<> {
+        let model = model.clone();
+        until(self.network.clone(), move |network| !network.allows(&model))
+    }
+
     /// Ends when other terms than at the time of the call are in force, and with them other contracts: peers are to come
     /// again then.
     pub fn moved(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut network = self.network.clone();
-        let contract = network.borrow().own.address();
-        async move {
-            let moved = network.wait_for(|network| network.own.address() != contract);
-            if moved.await.is_err() {
-                // The bookkeeper has ended; the node is told elsewhere.
-                std::future::pending::<()>().await;
-            }
-        }
+        let contract = self.network.borrow().own.address();
+        until(self.network.clone(), move |network| {
+            network.own.address() != contract
+        })
     }
 
     /// What a client is told when it connects.
@@ -442,4 +448,11 @@ impl Bound {
 
 fn ended() -> Refusal {
     Refusal::new(Fault::Internal, "the proxy's accounts have ended")
+}
+
+async fn until(mut network: watch::Receiver<Arc<Network>>, reached: impl Fn(&Network) -> bool + Send) {
+    if network.wait_for(|network| reached(network)).await.is_err() {
+        // The bookkeeper has ended; the node is told elsewhere.
+        std::future::pending::<()>().await;
+    }
 }

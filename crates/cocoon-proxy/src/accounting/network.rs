@@ -10,7 +10,7 @@ use cocoon_contracts::{
     CellError, RootConfig, SigningKey, code, hash, proxy,
     wallet::{Outgoing, Wallet, mode},
 };
-use cocoon_types::{Address, Nanoton};
+use cocoon_types::{Address, ModelName, Nanoton};
 use tokio::time::sleep;
 
 use super::statement::query_id;
@@ -89,17 +89,20 @@ pub(super) struct Network {
     pub(super) own: ProxyContract,
     /// Version of the registry, for clients that ask for one.
     pub(super) version: u32,
+    /// What the registry said then; nothing for old contracts.
+    pub(super) config: Option<Arc<RootConfig>>,
 }
 
 impl Network {
     /// The contract that the registry's parameters give this proxy.
     pub(super) fn new(
         root: Address,
-        config: &RootConfig,
+        config: &Arc<RootConfig>,
         owner: Address,
         key: [u8; 32],
     ) -> Result<Self, PaymentsError> {
         Ok(Self {
+            config: Some(Arc::clone(config)),
             own: ProxyContract::new(root, config.params.clone(), owner, key)?,
             version: config.version,
         })
@@ -120,7 +123,18 @@ impl Network {
         params.codes.proxy = Some(code);
         let own = ProxyContract::new(storage.root, params, storage.owner, key)?;
         // The initial data makes the address, and nothing of it changes.
-        Ok((own.address() == contract).then_some(Self { own, version: 0 }))
+        Ok((own.address() == contract).then_some(Self {
+            own,
+            version: 0,
+            config: None,
+        }))
+    }
+
+    /// Whether the registry allows workers to serve this model.
+    pub(super) fn allows(&self, model: &ModelName) -> bool {
+        self.config
+            .as_ref()
+            .is_some_and(|config| config.allows_model(model))
     }
 
     /// Where the contract of the client with this owner is.

@@ -512,3 +512,27 @@ async fn new_terms_are_taken_over_while_the_proxy_runs() {
     .await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn the_registrys_models_are_followed() {
+    let net = Net::start().await;
+    let running = net.open(&net.home.path().join("books"), When::Each).await;
+    running.ready().await;
+    let (other, listed) = (
+        ModelName::new("m").unwrap(),
+        ModelName::new("m@c0ffee:01").unwrap(),
+    );
+    assert!(running.books.allows(&other), "a test network that lists none");
+    let ends = running.books.disallowed(&other);
+    let add = root::Message {
+        query_id: 1,
+        change: root::Change::AddModelHash(root::model_hash(&listed)),
+    };
+    let add = message(net.root, TON / 5, None, Some(add.to_cell()));
+    within("the change", sender(&net.chain, 1).send(add))
+        .await
+        .unwrap();
+    within("its workers are to go", ends).await;
+    assert!(!running.books.allows(&other) && running.books.allows(&listed));
+    running.stop().await;
+}

@@ -63,6 +63,13 @@ impl WorkerHandshake {
             ));
         }
         let model = model(&params.model)?;
+        if let Some(books) = &self.expected.books
+            && !books.allows(&model)
+        {
+            return Err(Denied::error(&format!(
+                "the network does not allow the model {model} (hint: its owner can, with `cocoon network allow-model`)"
+            )));
+        }
         let coefficient = coefficient(params.coefficient)?;
         let capacity = capacity(setup.max_active_requests, setup.proxy_cnt)?;
         let version = agree(params.proto_versions.as_ref(), &self.expected)?;

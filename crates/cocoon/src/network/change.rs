@@ -3,9 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::ExitCode;
 
-use aws_lc_rs::digest;
 use clap::{Args, ValueEnum};
-use cocoon_contracts::root::{Change, Message};
+use cocoon_contracts::root::{Change, Message, model_hash};
 use cocoon_contracts::wallet::{Outgoing, Wallet, mode};
 use cocoon_contracts::{RegisteredProxy, RootConfig};
 use cocoon_types::{Address, ModelName, Nanoton};
@@ -170,13 +169,6 @@ pub(crate) async fn apply(
     sending::send(on, owner, &[outgoing]).await?;
     let version = before.version;
     super::await_config(on, root, |config| config.version > version).await
-}
-
-/// How the registry names a model: the SHA-256 of its full name.
-pub(crate) fn model_hash(name: &ModelName) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, name.as_str().as_bytes()).as_ref());
-    hash
 }
 
 fn hash(text: &str) -> Result<[u8; 32], String> {

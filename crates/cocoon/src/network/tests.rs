@@ -2,7 +2,7 @@ use cocoon_types::ModelName;
 
 #[test]
 fn models_are_named_as_the_original_names_them() {
-    let hash = super::change::model_hash(&ModelName::new("test-model@0:0").unwrap());
+    let hash = cocoon_contracts::root::model_hash(&ModelName::new("test-model@0:0").unwrap());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex.len(), 64);
     // `printf test-model@0:0 | sha256sum`

@@ -65,7 +65,10 @@ impl Money {
         let on = Opened::new(ledger.to_owned())?;
         let (owner, wallets) = open_wallets(dir, workers).await?;
         fund(&on, ledger, &wallets).await?;
-        let models: Vec<[u8; 32]> = model.into_iter().map(network::model_hash).collect();
+        let models: Vec<[u8; 32]> = model
+            .into_iter()
+            .map(cocoon_contracts::root::model_hash)
+            .collect();
         let (root, config) = registry(dir, &on, &owner, &models).await?;
         let base = config.params.price_per_token;
         let coefficient = wishes.price.map(|price| price.coefficient(base)).transpose()?;

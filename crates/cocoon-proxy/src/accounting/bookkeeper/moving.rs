@@ -70,7 +70,7 @@ impl Bookkeeper {
         Ok(())
     }
 
-    fn read_registry(&mut self, config: &RootConfig) -> Result<(), BooksError> {
+    fn read_registry(&mut self, config: &Arc<RootConfig>) -> Result<(), BooksError> {
         let current = Arc::clone(&self.network.borrow());
         let network = match Network::new(self.root, config, current.own.owner, current.own.key) {
             Ok(network) => Arc::new(network),
