@@ -16,6 +16,11 @@ lint:
 test *ARGS:
     ./cocoon test {{ARGS}}
 
+# CPU and latency of a network beside its engine: about four minutes, once built
+bench *ARGS:
+    cargo build --release -p cocoon -p cocoon-bench
+    target/release/cocoon-bench {{ARGS}}
+
 # Documentation, without a warning
 doc:
     .ci/run doc
