@@ -6,7 +6,8 @@
 //!
 //! * Worker: [`SealingKeys`] opens requests, [`AnswerSealer`] seals answers and makes the [`Receipt`], [`Batch`] signs.
 //! * Client: [`OfferBook`] and [`draw`] choose, [`seal_request`] seals, [`AnswerOpener`] opens, [`verify_bundle`] checks.
-//! * Proxy: [`OfferList`] offers, [`EncodedHead`] tells what it may know, [`Charge`] names the price.
+//! * Proxy: [`OfferList`] offers, [`EncodedHead`] tells what it may know, [`Receipt::exceeds`] bounds what a worker may bill,
+//!   [`Charge`] names the price.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 #![deny(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -26,6 +27,7 @@ mod receipt;
 mod refusal;
 mod request;
 mod sign;
+mod skip;
 mod wrap;
 
 pub use answer::open::{AnswerError, AnswerOpener, Content, Ended, Opened};
@@ -52,6 +54,7 @@ pub use request::body::BodySealer;
 pub use request::open::{Arrival, OpenedRequest, WholeRequest};
 pub use request::seal::{Candidate, Pending, RequestSpec, SealedRequest, seal_request};
 pub use sign::SigningKey;
+pub use skip::{Skip, SkipError, Skipped, check_skips};
 pub use wrap::Session;
 
 /// Most workers that one request may be wrapped to: each of them can read it.

@@ -13,12 +13,15 @@ pub struct OfferBook {
     proxy: [u8; 32],
     epoch_seconds: Option<u16>,
     models: BTreeMap<ModelName, Seen>,
+    conflict: Option<(OfferList, OfferList)>,
 }
 
 #[derive(Debug)]
 struct Seen {
     /// The newest list.
     current: OfferList,
+    /// The one before, to be shown if another of its epoch comes.
+    before: Option<OfferList>,
     /// Digests of earlier epochs, to compare with others.
     earlier: Vec<(u64, Digest)>,
 }
@@ -79,6 +82,7 @@ impl OfferBook {
             proxy,
             epoch_seconds: None,
             models: BTreeMap::new(),
+            conflict: None,
         }
     }
 
@@ -87,13 +91,19 @@ impl OfferBook {
     /// # Errors
     /// [`OfferRefusal`]; the list before stays.
     pub fn take(&mut self, model: &ModelName, list: OfferList, now: u64) -> Result<&OfferList, OfferRefusal> {
-        self.judge(model, &list, now)?;
+        if let Err(refusal) = self.judge(model, &list, now) {
+            if let OfferRefusal::Changed { first, .. } = refusal {
+                self.keep_conflict(model, first, list);
+            }
+            return Err(refusal);
+        }
         self.epoch_seconds = Some(list.epoch_seconds);
         if !self.models.contains_key(model) && self.models.len() >= MAX_MODELS {
             return Err(OfferRefusal::TooManyModels);
         }
         let seen = self.models.entry(model.clone()).or_insert_with(|| Seen {
             current: list.clone(),
+            before: None,
             earlier: Vec::new(),
         });
         if seen.current.epoch < list.epoch {
@@ -101,7 +111,7 @@ impl OfferBook {
                 seen.earlier.remove(0);
             }
             seen.earlier.push((seen.current.epoch, seen.current.digest()));
-            seen.current = list;
+            seen.before = Some(std::mem::replace(&mut seen.current, list));
         }
         Ok(&seen.current)
     }
@@ -155,6 +165,21 @@ impl OfferBook {
             _ if list.epoch < seen.current.epoch => Err(OfferRefusal::Older),
             _ => Ok(()),
         }
+    }
+
+    fn keep_conflict(&mut self, model: &ModelName, first: Digest, second: OfferList) {
+        let Some(seen) = self.models.get(model) else {
+            return;
+        };
+        let mut held = seen.before.iter().chain([&seen.current]);
+        if let Some(first) = held.find(|list| list.digest() == first) {
+            self.conflict = Some((first.clone(), second));
+        }
+    }
+
+    /// The last two lists of one epoch, both signed by the proxy: the proof against it, as far as both are at hand.
+    pub const fn conflict(&self) -> Option<&(OfferList, OfferList)> {
+        self.conflict.as_ref()
     }
 
     /// The list for a model, while it may still be drawn from.

@@ -1,9 +1,9 @@
-//! What a client holds a worker to (docs/sealing.md 7.2).
+//! What client and proxy hold a worker to (docs/sealing.md 7.2).
 
 use cocoon_types::Coefficient;
 
 use super::{EnginePlace, Finish, Outcome, Receipt};
-use crate::{Digest, Head, SealingPublic};
+use crate::{AnswerHead, Digest, Head, Offer, SealingPublic};
 
 /// What the client knows of the worker and of the answer that it decrypted. What it does not know, it does not check.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,41 @@ impl Receipt {
             (usage.completion() <= u64::from(head.max_tokens), "token limit"),
             (worker.lives_at(said.started), "life of the sealing key"),
             (said.started <= said.ended, "time"),
+        ];
+        pairs.into_iter().find(|(same, _)| !same).map(|(_, field)| field)
+    }
+
+    /// The first field in which the receipt is not of the exchange that a proxy relayed, or bills more than was agreed. A
+    /// proxy cannot read the texts: their hashes, and parts and bytes, are for the client to compare. `allowance` is how many
+    /// prompt tokens may come on top of one per byte of the body: the chat template.
+    pub fn exceeds(
+        &self,
+        head: &Head,
+        answer: &AnswerHead,
+        offer: &Offer,
+        allowance: u64,
+    ) -> Option<&'static str> {
+        let said = &self.closing;
+        let usage = &said.usage;
+        let pairs = [
+            (self.request_id == head.request_id, "request id"),
+            (self.request_hash == answer.request_hash, "request hash"),
+            (
+                self.key_id == answer.key_id && self.key_id == offer.key_id,
+                "worker",
+            ),
+            (self.offer == head.offer, "offer"),
+            (said.statement == offer.statement, "statement"),
+            (self.tier == answer.tier && head.tier.accepts(self.tier), "tier"),
+            (
+                self.coefficient == answer.coefficient && self.coefficient == offer.coefficient,
+                "price",
+            ),
+            (usage.completion() <= u64::from(head.max_tokens), "token limit"),
+            (
+                usage.prompt() <= head.body_bytes.saturating_add(allowance),
+                "prompt",
+            ),
         ];
         pairs.into_iter().find(|(same, _)| !same).map(|(_, field)| field)
     }

@@ -57,6 +57,9 @@ fn two_lists_for_one_epoch_are_the_proof() {
         book.current(&model(), NOW).map(OfferList::digest),
         Some(world.offers.digest())
     );
+    let (first, second) = book.conflict().unwrap();
+    assert_eq!((first, second), (&world.offers, &other));
+    assert!(first.is_signed() && second.is_signed());
     // Also when it comes an epoch late, and when another client was shown it.
     let next = list(&world, epoch + 1, &[5, 5]);
     assert_eq!(taken(&mut book, &next, NOW + 30), Ok(()));
@@ -195,4 +198,47 @@ fn reasons_have_their_numbers() {
         assert_eq!(Reason::from_code(reason.code()), Some(reason));
     }
     assert_eq!((Reason::from_code(0), Reason::from_code(12)), (None, None));
+}
+
+#[test]
+fn the_proxy_says_why_it_passed_over_somebody() {
+    let mut world = world();
+    let sealed = world.seal(BODY);
+    let head = &sealed.head;
+    let candidates = [&world.workers[0].public, &world.workers[1].public];
+    let refused = |at: usize, by: &SigningKey| {
+        let key_id = world.workers[at].public.id();
+        Skipped::Refused(SignedRefusal::sign(head.bytes(), key_id, Reason::Busy, NOW, by))
+    };
+    let first = refused(0, &world.workers[0].signing);
+    let second = refused(1, &world.workers[1].signing);
+    let check = |served: Option<usize>, skipped: &[Skipped]| {
+        let served = served.map(|at| world.workers[at].public.id());
+        check_skips(head, &candidates, served, skipped)
+    };
+    let busy = Skip::Refused(Reason::Busy);
+    assert_eq!(check(Some(0), &[]), Ok(vec![]));
+    assert_eq!(check(Some(1), std::slice::from_ref(&first)), Ok(vec![busy]));
+    assert_eq!(check(Some(1), &[Skipped::LinkLost]), Ok(vec![Skip::ClaimedLost]));
+    assert_eq!(
+        check(None, &[Skipped::LinkLost, second.clone()]),
+        Ok(vec![Skip::ClaimedLost, busy])
+    );
+    assert_eq!(check(Some(1), &[]), Err(SkipError::Count { said: 0, skipped: 1 }));
+    assert_eq!(
+        check(None, &[first]),
+        Err(SkipError::Count { said: 1, skipped: 2 })
+    );
+    assert_eq!(check(Some(2), &[]), Err(SkipError::NotACandidate));
+    let error = RefusalError::OtherWorker;
+    assert_eq!(
+        check(Some(1), &[second]),
+        Err(SkipError::Refusal { at: 0, error })
+    );
+    let forged = refused(0, &world.proxy);
+    let error = RefusalError::Signature;
+    assert_eq!(
+        check(Some(1), &[forged]),
+        Err(SkipError::Refusal { at: 0, error })
+    );
 }

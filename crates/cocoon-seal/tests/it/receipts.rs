@@ -125,11 +125,15 @@ fn flip_each_byte() {
     };
     assert!(verify_bundle(&file.clone().into(), &nothing).is_valid());
     let text = file.len() - 32;
+    let damaged = Malformed("bundle: damaged");
     for at in 0..file.len() {
         let mut changed = file.clone();
         changed[at] ^= 1 << (at % 8);
-        let damaged = verify_bundle(&changed.clone().into(), &nothing);
-        assert_eq!(failure(&damaged).0, Subject::File, "byte {at}");
+        assert_eq!(
+            Bundle::decode(&Bytes::copy_from_slice(&changed)),
+            Err(damaged),
+            "byte {at}"
+        );
         if at < text {
             let end = end_of(&changed[..text]);
             changed[text..].copy_from_slice(&end);
@@ -137,7 +141,7 @@ fn flip_each_byte() {
             assert!(!forged.is_valid(), "byte {at}");
         }
     }
-    for length in 0..file.len() {
+    for length in (0..file.len()).step_by(11) {
         assert!(!verify_bundle(&file[..length].to_vec().into(), &nothing).is_valid());
     }
 }
@@ -481,4 +485,45 @@ fn batch_of_one(key: &SigningKey) -> Countersign {
     batch.push(digest_of("one")).unwrap();
     assert_eq!(batch.len(), 1);
     batch.sign(Role::Worker, key, NOW).remove(0)
+}
+
+#[test]
+fn what_a_proxy_holds_the_worker_to() {
+    let mut world = world();
+    let ended = exchange(&mut world);
+    let head = EncodedHead::decode(ended.opening.head.clone()).unwrap();
+    let answer = AnswerHead::decode(&ended.opening.answer_head).unwrap();
+    let offer = *world.offers.offer(ended.receipt.key_id).unwrap();
+    assert_eq!(ended.receipt.exceeds(head.head(), &answer, &offer, 100), None);
+    let lies: [(Lie, &str); 9] = [
+        (|receipt| receipt.request_id.0[0] ^= 1, "request id"),
+        (
+            |receipt| receipt.request_hash = digest_of("other"),
+            "request hash",
+        ),
+        (|receipt| receipt.key_id = digest_of("other"), "worker"),
+        (|receipt| receipt.offer = digest_of("other"), "offer"),
+        (
+            |receipt| receipt.closing.statement = digest_of("other"),
+            "statement",
+        ),
+        (|receipt| receipt.tier = Tier::Open, "tier"),
+        (
+            |receipt| receipt.coefficient = Coefficient::new(999).unwrap(),
+            "price",
+        ),
+        (
+            |receipt| receipt.closing.usage = Usage::new(1, 0, 65, 0).unwrap(),
+            "token limit",
+        ),
+        (
+            |receipt| receipt.closing.usage = Usage::new(357, 0, 1, 0).unwrap(),
+            "prompt",
+        ),
+    ];
+    for (lie, field) in lies {
+        let mut receipt = ended.receipt.clone();
+        lie(&mut receipt);
+        assert_eq!(receipt.exceeds(head.head(), &answer, &offer, 100), Some(field));
+    }
 }
