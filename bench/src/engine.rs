@@ -62,6 +62,9 @@ pub(crate) async fn run(port: u16) -> anyhow::Result<()> {
 }
 
 async fn answer(request: Request<Incoming>) -> Response<Body> {
+    if request.uri().path() == "/health" {
+        return whole(200, r#"{"status":"ok"}"#.to_owned());
+    }
     if request.uri().path() == "/v1/models" {
         let models = format!(
             r#"{{"object":"list","data":[{{"id":"{MODEL}","object":"model","created":1700000000,"owned_by":"vllm","max_model_len":131072}}]}}"#

@@ -54,7 +54,7 @@ pub(crate) async fn run(url: &str, cell: Cell, length: Duration) -> anyhow::Resu
         Kind::Json | Kind::Stream => "",
     };
     let body = format!(
-        r#"{{"model":"{MODEL}","messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":"Say what is canned, in as many words as you are given."}}],"temperature":0.7,"stream":{},"max_tokens":{}{pace}}}"#,
+        r#"{{"model":"{MODEL}","messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":"Say what is canned, in as many words as you are given."}}],"temperature":0.7,"stream":{},"stream_options":{{"include_usage":true}},"max_tokens":{}{pace}}}"#,
         cell.kind != Kind::Json,
         cell.parts
     );

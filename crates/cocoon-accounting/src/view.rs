@@ -72,6 +72,19 @@ fn push(known: &mut Levels, told: ToldLevels) -> Result<(), Lie> {
     compare(known, told, Some(known.memory))
 }
 
+/// Checks the answer to a question that was asked when `asked` was known, and takes it over. What the proxy pushed after it had
+/// answered may have been heard before the answer, so an answer never lowers a level.
+fn answer(known: &mut Levels, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
+    let mut then = asked;
+    push(&mut then, told)?;
+    *known = Levels {
+        memory: known.memory.max(then.memory),
+        journal: known.journal.max(then.journal),
+        chain: known.chain.max(then.chain),
+    };
+    Ok(())
+}
+
 /// Checks what is told when a link opens. A proxy that was ended by force has forgotten what was in its memory alone,
 /// so that level may have fallen, down to the journal's.
 fn greet(known: &mut Levels, told: ToldLevels) -> Result<(), Lie> {

@@ -132,12 +132,26 @@ impl Account {
         self.take(payment, journal, memory, ClientView::pushed)
     }
 
+    /// Takes what the proxy answered to a question that was asked when `asked` was known.
+    ///
+    /// # Errors
+    /// [`Untrue`]: the link must end.
+    pub(crate) fn answered(
+        &self,
+        asked: Levels,
+        payment: &SignedPayment,
+        journal: i64,
+        memory: i64,
+    ) -> Result<(), Untrue> {
+        self.take(payment, journal, memory, |view, told| view.answered(asked, told))
+    }
+
     fn take(
         &self,
         payment: &SignedPayment,
         journal: i64,
         memory: i64,
-        tell: fn(&mut ClientView, ToldLevels) -> Result<(), Lie>,
+        tell: impl FnOnce(&mut ClientView, ToldLevels) -> Result<(), Lie>,
     ) -> Result<(), Untrue> {
         let payment = self.payment(payment)?;
         let count = |count: i64| u64::try_from(count).map_err(|_| Untrue::Negative);
@@ -148,8 +162,11 @@ impl Account {
         };
         let mut state = self.lock();
         tell(&mut state.view, told)?;
-        if payment.is_some() {
-            state.payment = payment;
+        // An answer may be older than what was pushed since.
+        if let Some(payment) = payment
+            && state.view.levels().chain == payment.tokens
+        {
+            state.payment = Some(payment);
         }
         drop(state);
         self.nudge.notify_one();
@@ -299,10 +316,9 @@ impl Account {
         prices.class_cost(&tokens).ok()
     }
 
-    /// Whether the best payment at hand covers everything that was used.
-    pub(crate) fn is_fully_signed(&self) -> bool {
-        let levels = self.lock().view.levels();
-        levels.chain >= levels.memory
+    /// What the proxy has told. Where its first level is below its last, it owes a signature.
+    pub(crate) fn levels(&self) -> Levels {
+        self.lock().view.levels()
     }
 
     /// A person wants to pay in.

@@ -167,7 +167,7 @@ async fn ask_what_is_signed(session: Session, pay: Arc<Pay>) {
         let told = worker::PaymentStatus::from_boxed(answer)
             .map_err(|_| "a worker.paymentStatus that does not parse".to_owned())
             .and_then(|told| {
-                pay.pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
+                pay.answered(levels, &told.signed_payment, told.db_tokens, told.max_tokens)
                     .map_err(|error| error.to_string())
             });
         if let Err(reason) = told {

@@ -146,12 +146,26 @@ impl Pay {
         self.take(payment, journal, memory, WorkerView::pushed)
     }
 
+    /// Takes what the proxy answered to a question that was asked when `asked` was known.
+    ///
+    /// # Errors
+    /// [`PayError`]: the link must end.
+    pub(crate) fn answered(
+        &self,
+        asked: Levels,
+        payment: &proxy::SignedPayment,
+        journal: i64,
+        memory: i64,
+    ) -> Result<(), PayError> {
+        self.take(payment, journal, memory, |view, told| view.answered(asked, told))
+    }
+
     fn take(
         &self,
         payment: &proxy::SignedPayment,
         journal: i64,
         memory: i64,
-        tell: fn(&mut WorkerView, ToldLevels) -> Result<(), Lie>,
+        tell: impl FnOnce(&mut WorkerView, ToldLevels) -> Result<(), Lie>,
     ) -> Result<(), PayError> {
         let payment = self.payment(payment)?;
         let count = |count: i64| u64::try_from(count).map_err(|_| PayError::Negative);
@@ -162,8 +176,11 @@ impl Pay {
         };
         let mut state = self.lock();
         tell(&mut state.view, told)?;
-        if payment.is_some() {
-            state.payment = payment;
+        // An answer may be older than what was pushed since.
+        if let Some(payment) = payment
+            && state.view.levels().chain == payment.tokens
+        {
+            state.payment = Some(payment);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use cocoon_types::Nanoton;
 
-use super::{Lie, ToldLevels, greet, push};
+use super::{Lie, ToldLevels, answer, greet, push};
 use crate::{
     levels::Levels,
     terms::{ClientState, Status, Terms},
@@ -129,10 +129,18 @@ impl ClientView {
         self.told(told, push)
     }
 
+    /// The proxy answered a question for its levels; `asked` are those that were known when it was asked.
+    ///
+    /// # Errors
+    /// [`Lie`], which is remembered.
+    pub fn answered(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
+        self.told(told, |known, told| answer(known, asked, told))
+    }
+
     fn told(
         &mut self,
         told: ToldLevels,
-        check: fn(&mut Levels, ToldLevels) -> Result<(), Lie>,
+        check: impl FnOnce(&mut Levels, ToldLevels) -> Result<(), Lie>,
     ) -> Result<(), Lie> {
         let most = *self.most.get_or_insert(told.memory);
         let checked = if told.memory > most {

@@ -197,3 +197,37 @@ fn a_liar_gets_no_more_money() {
     view.pushed(told(0, 0, 1)).unwrap_err();
     assert_eq!(view.due(&ClientPolicy::default(), 0), None);
 }
+
+#[test]
+fn an_answer_may_be_heard_after_what_was_pushed_later() {
+    let mut client = ClientView::new(terms());
+    let mut worker = WorkerView::new(terms());
+    client.greeted(told(0, 100, 100)).unwrap();
+    client.opened(100);
+    worker.greeted(told(0, 100, 100)).unwrap();
+    let asked = client.levels();
+    client.pushed(told(50, 120, 120)).unwrap();
+    worker.pushed(told(50, 120, 120)).unwrap();
+    for answer in [told(40, 110, 110), told(0, 100, 100)] {
+        client.answered(asked, answer).unwrap();
+        worker.answered(asked, answer).unwrap();
+        assert_eq!(
+            client.levels(),
+            Levels {
+                memory: 120,
+                journal: 120,
+                chain: 50
+            }
+        );
+        assert_eq!(worker.levels(), client.levels());
+    }
+    client.answered(asked, told(60, 130, 130)).unwrap();
+    assert_eq!(client.levels().memory, 130, "news");
+    let fell = Lie::Fell {
+        level: "journal",
+        from: 100,
+        to: 99,
+    };
+    let below = worker.answered(asked, told(0, 99, 99)).unwrap_err();
+    assert_eq!(below, fell, "what was known when it was asked");
+}

@@ -2,7 +2,7 @@
 
 use cocoon_types::Nanoton;
 
-use super::{Lie, ToldLevels, greet, push};
+use super::{Lie, ToldLevels, answer, greet, push};
 use crate::{
     levels::Levels,
     terms::{Status, Terms, WorkerState},
@@ -116,6 +116,16 @@ impl WorkerView {
     /// [`Lie`], which is remembered.
     pub fn pushed(&mut self, told: ToldLevels) -> Result<(), Lie> {
         let checked = push(&mut self.levels, told);
+        self.lie = checked.err().or(self.lie);
+        checked
+    }
+
+    /// The proxy answered a question for its levels; `asked` are those that were known when it was asked.
+    ///
+    /// # Errors
+    /// [`Lie`], which is remembered.
+    pub fn answered(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
+        let checked = answer(&mut self.levels, asked, told);
         self.lie = checked.err().or(self.lie);
         checked
     }

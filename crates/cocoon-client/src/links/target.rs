@@ -234,7 +234,8 @@ async fn ask_what_is_signed(live: &Live) {
     };
     loop {
         sleep(SIGNED_EVERY).await;
-        if account.is_fully_signed() {
+        let levels = account.levels();
+        if levels.chain >= levels.memory {
             continue;
         }
         let question = client::UpdatePaymentStatus {}.to_boxed();
@@ -246,7 +247,7 @@ async fn ask_what_is_signed(live: &Live) {
             .map_err(|_| "a client.paymentStatus that does not parse".to_owned())
             .and_then(|told| {
                 account
-                    .pushed(&told.signed_payment, told.db_tokens, told.max_tokens)
+                    .answered(levels, &told.signed_payment, told.db_tokens, told.max_tokens)
                     .map_err(|untrue| untrue.to_string())
             });
         if let Err(reason) = told {
