@@ -43,6 +43,7 @@ pub use offer::book::{OfferBook, OfferRefusal};
 pub use offer::draw::draw;
 pub use offer::{NotOffered, Offer, OfferList};
 pub use random::{NoRandomness, Random};
+pub use receipt::batch::check::{CountersignCheck, CountersignError};
 pub use receipt::batch::{Batch, Charge, Countersign, Role};
 pub use receipt::bundle::{Bundle, Commitments, EvidenceItem, Salts, evidence_digest};
 pub use receipt::check::Expected;
@@ -56,6 +57,7 @@ pub use request::seal::{Candidate, Pending, RequestSpec, SealedRequest, seal_req
 pub use sign::SigningKey;
 pub use skip::{Skip, SkipError, Skipped, check_skips};
 pub use wrap::Session;
+pub use wrap::book::SessionBook;
 
 /// Most workers that one request may be wrapped to: each of them can read it.
 pub const MAX_CANDIDATES: usize = 8;

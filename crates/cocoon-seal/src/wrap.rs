@@ -1,5 +1,7 @@
 //! The content key, wrapped to one worker: by HPKE, or by a session that an earlier request left (docs/sealing.md 3.2, 5).
 
+pub(crate) mod book;
+
 use aws_lc_rs::hkdf::Prk;
 use bytes::Bytes;
 use hpke::aead::AesGcm256;

@@ -1,5 +1,7 @@
 //! One signature for many receipts or charges (docs/sealing.md 7.3).
 
+pub(crate) mod check;
+
 use cocoon_types::Coefficient;
 
 use super::merkle;

@@ -527,3 +527,29 @@ fn what_a_proxy_holds_the_worker_to() {
         assert_eq!(receipt.exceeds(head.head(), &answer, &offer, 100), Some(field));
     }
 }
+
+#[test]
+fn a_countersign_is_checked_once_for_its_batch() {
+    let world = world();
+    let key = &world.workers[0].signing;
+    let leaves = [digest_of("a"), digest_of("b"), digest_of("c")];
+    let mut batch = Batch::default();
+    leaves.iter().for_each(|leaf| assert!(batch.push(*leaf).is_ok()));
+    let signed = batch.sign(Role::Worker, key, NOW);
+    let mut check = CountersignCheck::new(Role::Worker, *key.public());
+    for (leaf, one) in leaves.iter().zip(&signed) {
+        assert_eq!(check.check(*leaf, one), Ok(()));
+    }
+    assert_eq!(check.check(leaves[0], &signed[1]), Err(CountersignError::Leaf));
+    // The batch is known, and what was not signed with it is not.
+    let mut other = signed[0].clone();
+    other.signed_at += 1;
+    assert_eq!(check.check(leaves[0], &other), Err(CountersignError::Signature));
+    let mut proxy = CountersignCheck::new(Role::Proxy, *key.public());
+    assert_eq!(proxy.check(leaves[0], &signed[0]), Err(CountersignError::Role));
+    let mut stranger = CountersignCheck::new(Role::Worker, *world.proxy.public());
+    assert_eq!(
+        stranger.check(leaves[0], &signed[0]),
+        Err(CountersignError::Signer)
+    );
+}

@@ -170,3 +170,50 @@ fn who_does_not_ask_is_not_remembered() {
     read(&mut opener, &parts).unwrap();
     assert!(opener.take_session().is_none());
 }
+
+#[test]
+fn a_clients_book_is_bounded_and_forgets_with_the_keys() {
+    let mut world = world();
+    let mut book = SessionBook::new(1);
+    assert!(book.is_empty());
+    book.keep(session(&mut world), NOW);
+    let (first, end) = (world.workers[0].public.id(), world.workers[0].public.not_after());
+    assert!(book.get(first, end - 1).is_some() && book.get(first, end).is_none());
+    // A later key of the same worker: the one that ends first goes.
+    let later = world.workers[0]
+        .keys
+        .advance(NOW + 300, &mut fixed(8))
+        .unwrap()
+        .unwrap();
+    world.workers[0].public = later.clone();
+    let spec = RequestSpec {
+        deadline: NOW + 400,
+        ..world.spec()
+    };
+    let mut sealed = seal_request(
+        &spec,
+        &[cold(&later)],
+        Bytes::from_static(BODY),
+        NOW + 300,
+        &mut world.random,
+    )
+    .unwrap();
+    let arrival = Arrival {
+        head: sealed.head.bytes(),
+        key_id: later.id(),
+        wrap: &sealed.wraps[0],
+        clear: None,
+        now: NOW + 300,
+    };
+    let mut opened = world.workers[0].keys.open(&arrival).unwrap();
+    feed(&mut opened, &pieces(&mut sealed.body)).unwrap();
+    let request = opened.finish().unwrap();
+    let (head, parts, _) = answer(&mut world, 0, &request, &[b"x"]);
+    let mut opener = sealed.pending.answer(head).unwrap();
+    read(&mut opener, &parts).unwrap();
+    book.keep(opener.take_session().unwrap(), NOW + 300);
+    assert_eq!(book.len(), 1);
+    assert!(book.get(first, NOW + 300).is_none() && book.get(later.id(), NOW + 300).is_some());
+    book.forget(later.id());
+    assert!(book.is_empty());
+}
