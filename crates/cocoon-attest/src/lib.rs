@@ -37,6 +37,10 @@ pub mod tdx;
 mod time;
 mod x509;
 
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub use appraise::{
     Endorsements, Evidence, OwnedEndorsements, VerifiedPeer, appraise, appraise_certificate, public_key,
 };

@@ -16,6 +16,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+mod inspect;
 mod link;
 mod listener;
 mod options;
@@ -31,6 +32,7 @@ pub use cocoon_attest::VerifiedPeer;
 pub use dial::dial;
 pub use error::{AcceptError, DialError, ListenError, Step, StreamError};
 pub use identity::{CurrentIdentity, Identity, IdentityError};
+pub use inspect::{Inspection, inspect};
 pub use link::{Inbox, Incoming, Link, LinkClosed, QueryError};
 pub use listener::Listener;
 pub use options::{HandshakeOptions, LinkLimits, LinkOptions, PowOptions};

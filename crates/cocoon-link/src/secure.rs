@@ -92,7 +92,7 @@ fn authenticated(
 }
 
 /// The dialler's part of the proof of work.
-async fn do_work(tcp: &mut TcpStream, limit: u8) -> Result<(), DialError> {
+pub(crate) async fn do_work(tcp: &mut TcpStream, limit: u8) -> Result<(), DialError> {
     let mut bytes = [0; Challenge::BYTES];
     tcp.read_exact(&mut bytes).await.map_err(pow_failed)?;
     let challenge = Challenge::from_bytes(&bytes)?;
@@ -140,7 +140,7 @@ async fn search(challenge: Challenge) -> Option<Solution> {
         .flatten()
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     deadline: Instant,
     step: Step,
     future: impl Future<Output = io::Result<T>>,

@@ -107,7 +107,7 @@ impl TlsConfigs {
 }
 
 /// aws-lc-rs without ChaCha20, which the original does not offer. The hybrid X25519MLKEM768 stays first among the groups.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.cipher_suites.retain(|suite| {
         matches!(

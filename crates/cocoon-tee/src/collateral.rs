@@ -33,8 +33,8 @@ pub struct CollateralOptions {
     pub url: String,
     /// Address of the root's revocation list. Default: Intel's for Intel's service, else what a PCCS has below `url`.
     pub root_crl_url: Option<String>,
-    /// Directory to keep it in.
-    pub directory: PathBuf,
+    /// Directory to keep it in; `None` keeps it in memory alone.
+    pub directory: Option<PathBuf>,
     /// Time to connect. Default: 5 s.
     pub connect: Duration,
     /// Time for one answer, from the question to its last byte. Default: 15 s.
@@ -222,8 +222,8 @@ impl Kept {
 // === impl CollateralOptions ===
 
 impl CollateralOptions {
-    /// Intel's service, kept in this directory.
-    pub fn intel(directory: PathBuf) -> Self {
+    /// Intel's service, kept in this directory, or in memory alone.
+    pub fn intel(directory: Option<PathBuf>) -> Self {
         Self {
             url: INTEL_PCS.to_owned(),
             root_crl_url: None,

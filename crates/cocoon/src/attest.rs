@@ -1,5 +1,6 @@
 //! `cocoon attest`: evidence, looked at by a person. Nothing here decides what a node accepts; that is its policy.
 
+mod bundle;
 mod show;
 mod verify;
 
@@ -7,10 +8,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-/// Look at evidence: this machine's, or somebody's in a file
+/// Look at evidence: this machine's, a proxy's, or somebody's in a file
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cocoon attest show                                        what this machine can prove
+  cocoon attest verify proxy.example:11002 --policy policy.toml
   cocoon attest verify quote.bin --collateral collateral.json
   cocoon attest verify quote.bin --collateral collateral.json --at 2025-06-20T00:00:00Z --platform server --image HASH
   cocoon attest verify report.bin --certificate vcek.der --certificate ask.der --revocation-list genoa.crl")]
@@ -23,13 +25,13 @@ pub(crate) struct AttestArgs {
 enum AttestCommand {
     /// Ask this machine's TEE for evidence, and say what it is
     Show(show::ShowArgs),
-    /// Verify a TDX quote or an SEV-SNP report offline; exit code 0 when it is genuine and every policy given holds
-    Verify(verify::VerifyArgs),
+    /// Verify evidence in a file, or what a proxy presents; exit code 0 when it is genuine and every policy given holds
+    Verify(Box<verify::VerifyArgs>),
 }
 
 pub(crate) async fn run(args: AttestArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         AttestCommand::Show(args) => show::run(args).await,
-        AttestCommand::Verify(args) => verify::run(&args),
+        AttestCommand::Verify(args) => verify::run(&args).await,
     }
 }

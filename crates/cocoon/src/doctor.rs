@@ -1,8 +1,11 @@
 //! `cocoon doctor`: what this machine can do, what is missing for more, and the fix.
 //!
-//! Looks only; changes nothing. Each look is one function in [`checks`].
+//! Looks only; changes nothing. Each look is one function in [`checks`]; what the machine can prove is decided in [`tee`] from
+//! [`facts`], so that tests can be any machine.
 
 mod checks;
+mod facts;
+mod tee;
 
 use std::process::ExitCode;
 
@@ -49,17 +52,20 @@ pub(crate) enum State {
 
 #[derive(Debug, Serialize)]
 struct Report {
-    /// The best tier that a worker on this machine can serve with this build.
-    tier: &'static str,
-    tier_reason: &'static str,
+    /// The best tier that this machine's evidence can earn, on a network that lists its image.
+    tier: String,
+    tier_reason: String,
     findings: Vec<Finding>,
 }
 
 pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
+    let advice = tee::advise(&facts::Facts::probe().await);
+    let mut findings = checks::all().await;
+    findings.extend(advice.findings);
     let report = Report {
-        tier: "open",
-        tier_reason: "this build makes no hardware evidence yet; on a test network it serves tier `simulated` instead",
-        findings: checks::all().await,
+        tier: advice.tier.to_string(),
+        tier_reason: advice.reason,
+        findings,
     };
     if args.json {
         data!("{}", serde_json::to_string_pretty(&report)?);

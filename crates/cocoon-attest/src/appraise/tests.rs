@@ -12,6 +12,7 @@ use crate::policy::{EvidenceRule, ImageRule, Simulated};
 mod foreign;
 mod form;
 mod policy;
+mod snp;
 
 const NOW: u64 = 1_795_400_000;
 const OPENSSL_V1: &[u8] = include_bytes!("../../testdata/openssl-v1.der");

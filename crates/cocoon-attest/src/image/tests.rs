@@ -38,3 +38,37 @@ fn report_data_is_the_sha_512_of_the_key() {
         "5046adc1dba838867b2bbbfdd0c3423e58b57970b5267a90f57960924a87f1960a6a85eaa642dac835424b5d7c8d637c00408c7a73da672b7f498521420b6dd3"
     );
 }
+
+#[test]
+fn every_field_has_its_own_place_in_the_snp_image_hash() {
+    let zero = SnpImage {
+        measurement: [0; 48],
+        host_data: [0; 32],
+        id_key_digest: [0; 48],
+        author_key_digest: [0; 48],
+        family_id: [0; 16],
+        image_id: [0; 16],
+    };
+    let with = |change: fn(&mut SnpImage)| {
+        let mut one = zero;
+        change(&mut one);
+        one.image_hash()
+    };
+    let mut hashes = vec![
+        zero.image_hash(),
+        Measurements::ZERO.image_hash(),
+        with(|one| one.measurement[47] = 1),
+        with(|one| one.host_data[0] = 1),
+        with(|one| one.host_data[31] = 1),
+        with(|one| one.id_key_digest[0] = 1),
+        with(|one| one.author_key_digest[0] = 1),
+        with(|one| one.family_id[0] = 1),
+        with(|one| one.image_id[0] = 1),
+    ];
+    let covered = [&SNP_IMAGE_DOMAIN[..], &[0; 208]].concat();
+    assert_eq!(hashes[0], digest(&SHA256, &covered).as_ref());
+    let count = hashes.len();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), count);
+}

@@ -8,17 +8,14 @@ use crate::gpu::{GpuMode, GpuPolicy, GpuShortfall, GpuVerdict};
 use crate::policy::{EvidenceRule, ImageRule, Side, Simulated};
 use crate::refusal::Refusal;
 use crate::snp::{SnpChain, SnpRefusal};
+use crate::support;
+use crate::support::gpu::{GpuDraft, GpuKeys, GpuMade};
+use crate::support::snp::{MEASUREMENT, NOW, SnpDraft, SnpKeys, offset};
 use crate::{Draft, Evidence, SnpImage, appraise, report_data};
-
-#[path = "../../tests/support/mod.rs"]
-mod support;
 
 mod bytes;
 mod fields;
 mod tiers;
-
-use support::gpu::{GpuDraft, GpuKeys, GpuMade};
-use support::snp::{MEASUREMENT, NOW, SnpDraft, SnpKeys, offset};
 
 const BLOCK: Block = Block {
     seqno: 7_000_000,

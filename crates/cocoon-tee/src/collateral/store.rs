@@ -10,19 +10,19 @@ const MAX_FILE: u64 = 262_144;
 
 #[derive(Debug)]
 pub(super) struct Store {
-    directory: PathBuf,
+    directory: Option<PathBuf>,
 }
 
 // === impl Store ===
 
 impl Store {
-    pub(super) const fn new(directory: PathBuf) -> Self {
+    pub(super) const fn new(directory: Option<PathBuf>) -> Self {
         Self { directory }
     }
 
     /// What is there, unverified. What cannot be read is as good as nothing.
     pub(super) async fn read(&self, platform: PlatformId) -> Option<Collateral> {
-        let path = self.path(platform);
+        let path = self.path(platform)?;
         let json = tokio::task::spawn_blocking(move || {
             let mut json = Vec::new();
             let file = std::fs::File::open(path).ok()?;
@@ -33,14 +33,16 @@ impl Store {
     }
 
     pub(super) async fn write(&self, platform: PlatformId, collateral: &Collateral) -> io::Result<()> {
-        let (path, json) = (self.path(platform), collateral.to_json());
+        let (Some(path), json) = (self.path(platform), collateral.to_json()) else {
+            return Ok(());
+        };
         let written = tokio::task::spawn_blocking(move || replace(&path, json.as_bytes()));
         written.await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    fn path(&self, platform: PlatformId) -> PathBuf {
+    fn path(&self, platform: PlatformId) -> Option<PathBuf> {
         let name = format!("tdx-{}-{}.json", hex::encode(platform.fmspc), platform.ca.name());
-        self.directory.join(name)
+        self.directory.as_ref().map(|directory| directory.join(name))
     }
 }
 

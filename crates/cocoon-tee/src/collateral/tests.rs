@@ -56,7 +56,7 @@ impl Scene {
             deadline: Duration::from_millis(500),
             attempts: 2,
             pause: Duration::from_millis(1),
-            ..CollateralOptions::intel(self.directory.path().join("collateral"))
+            ..CollateralOptions::intel(Some(self.directory.path().join("collateral")))
         };
         CollateralService::new(options, self.tee.root_der(), clock).unwrap()
     }
@@ -239,7 +239,7 @@ async fn what_somebody_wrote_to_the_disk_is_verified_again() {
     let good = scene.service().of(&scene.quote).await.unwrap();
     let platform = tdx::platform_of(&scene.quote).unwrap();
     let foreign = DevelopmentTee::new(NOW).unwrap().collateral(NOW).unwrap();
-    let store = store::Store::new(scene.directory.path().join("collateral"));
+    let store = store::Store::new(Some(scene.directory.path().join("collateral")));
     store.write(platform, &foreign).await.unwrap();
     assert_eq!(scene.service().of(&scene.quote).await.unwrap(), good);
     let file = scene
@@ -287,7 +287,7 @@ async fn addresses_and_quotes_are_checked_first() {
     for url in ["", "ftp://host", "file:///etc/passwd", "host:80", "http://"] {
         let options = CollateralOptions {
             url: url.to_owned(),
-            ..CollateralOptions::intel(scene.directory.path().to_owned())
+            ..CollateralOptions::intel(None)
         };
         let refused = CollateralService::new(options, scene.tee.root_der(), clock);
         assert!(matches!(refused, Err(CollateralServiceError::Url(_))), "{url}");

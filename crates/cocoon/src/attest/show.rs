@@ -1,10 +1,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
-use cocoon_tee::machine::{Machine, MachineError, MachineOptions, Provider};
+use cocoon_attest::tdx::Collateral;
+use cocoon_attest::{OwnedEndorsements, Roots};
+use cocoon_tee::collateral::{CollateralOptions, CollateralService, INTEL_PCS};
+use cocoon_tee::machine::{Machine, MachineError, MachineOptions, MachineReport, Provider};
+use cocoon_web::clock::unix_now;
 use serde_json::json;
 
+use super::bundle::{Base64, Bundle, MAX_BUNDLE, read_file};
 use crate::exit::Hinted;
 use crate::text::{data, say};
 
@@ -13,6 +19,20 @@ pub(super) struct ShowArgs {
     /// Write the quote or report to this file too
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    /// Write it to this file as a bundle, with its collateral if that is given or fetched
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// For a bundle with a TDX quote: Intel's collateral, as JSON in the form of dcap-qvl's samples
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "bundle",
+        conflicts_with = "collateral_from"
+    )]
+    collateral: Option<PathBuf>,
+    /// For a bundle with a TDX quote: fetch the collateral from Intel's service, or from the cache server (PCCS) at this address
+    #[arg(long, value_name = "URL", requires = "bundle", num_args = 0..=1, default_missing_value = INTEL_PCS)]
+    collateral_from: Option<String>,
     /// The 64 bytes that the evidence is to be about, as 128 hexadecimal digits; zeros without it
     #[arg(long, value_name = "HEX")]
     report_data: Option<String>,
@@ -46,6 +66,21 @@ pub(super) async fn run(args: ShowArgs) -> anyhow::Result<ExitCode> {
         std::fs::write(path, &report.report)?;
         say!("saved to {}", path.display());
     }
+    if let Some(path) = &args.bundle {
+        let endorsements = endorsements(&args, &report).await?;
+        let compact = endorsements.map(|one| one.to_compact()).transpose();
+        Bundle {
+            quote: Base64(report.report.clone()),
+            endorsements: Base64(
+                compact
+                    .context("the collateral cannot be packed")?
+                    .unwrap_or_default(),
+            ),
+            ..Bundle::new()
+        }
+        .write(path)?;
+        say!("saved to {}", path.display());
+    }
     if args.json {
         data!(
             "{}",
@@ -56,4 +91,33 @@ pub(super) async fn run(args: ShowArgs) -> anyhow::Result<ExitCode> {
         say!("hint: cocoon attest verify FILE says what it proves, once it is saved with --save FILE");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the maker vouches for it, if somebody said where that is.
+async fn endorsements(args: &ShowArgs, report: &MachineReport) -> anyhow::Result<Option<OwnedEndorsements>> {
+    if report.provider == Provider::SevSnp && (args.collateral.is_some() || args.collateral_from.is_some()) {
+        return Err(Hinted::usage(
+            "this machine gives SEV-SNP reports, which have certificates instead of collateral",
+            "leave --collateral and --collateral-from out; give the certificates to `cocoon attest verify`",
+        ));
+    }
+    if let Some(path) = &args.collateral {
+        let collateral = Collateral::from_json(&read_file(path, MAX_BUNDLE)?)
+            .with_context(|| format!("{} is no collateral", path.display()))?;
+        return Ok(Some(OwnedEndorsements::Tdx(collateral)));
+    }
+    let Some(url) = &args.collateral_from else {
+        return Ok(None);
+    };
+    let options = CollateralOptions {
+        url: url.clone(),
+        ..CollateralOptions::intel(None)
+    };
+    let service = CollateralService::new(options, Roots::makers().intel(), unix_now);
+    let fetched = async { service?.of(&report.report).await };
+    let collateral = fetched.await.map_err(|error| {
+        let hint = error.hint();
+        Hinted::failed(cocoon_types::error_line(&error), hint)
+    })?;
+    Ok(Some(OwnedEndorsements::Tdx((*collateral).clone())))
 }

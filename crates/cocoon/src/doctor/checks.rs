@@ -12,8 +12,6 @@ pub(super) async fn all() -> Vec<Finding> {
     findings.push(local_engine().await);
     findings.push(port());
     findings.push(gpu());
-    findings.push(tdx());
-    findings.push(sev());
     findings
 }
 
@@ -133,37 +131,4 @@ fn gpu() -> Finding {
         "none with a driver",
         "not needed; models then run on the processor",
     )
-}
-
-fn tdx() -> Finding {
-    let guest = Path::new("/dev/tdx_guest").exists();
-    let report = Path::new("/sys/kernel/config/tsm/report").is_dir();
-    match (guest, report) {
-        (true, true) => Finding::good(
-            "Intel TDX",
-            "this is a TDX guest with the kernel's report interface",
-        ),
-        (true, false) => Finding::absent(
-            "Intel TDX",
-            "a TDX guest without the report interface",
-            "Linux 6.7 or newer with configfs mounted at /sys/kernel/config",
-        ),
-        (false, _) => Finding::absent(
-            "Intel TDX",
-            "not a TDX guest",
-            "needed for tier `confidential`: enable TDX in the BIOS, run a TDX host kernel, start this in a TDX guest",
-        ),
-    }
-}
-
-fn sev() -> Finding {
-    if Path::new("/dev/sev-guest").exists() {
-        Finding::good("AMD SEV-SNP", "this is an SEV-SNP guest")
-    } else {
-        Finding::absent(
-            "AMD SEV-SNP",
-            "not an SEV-SNP guest",
-            "needed for tier `confidential` on AMD: enable SEV-SNP in the BIOS and start this in an SNP guest",
-        )
-    }
 }

@@ -2,9 +2,12 @@
 
 use std::error::Error;
 
+use cocoon_attest::gpu::GpuVerdict;
 use cocoon_attest::snp::SnpClaims;
+use cocoon_attest::statement::{StatedEngine, VerifiedStatement};
 use cocoon_attest::tdx::TdxClaims;
-use cocoon_types::error_line;
+use cocoon_attest::{SnpImage, VerifiedPeer};
+use cocoon_types::{Tier, TierPolicy, error_line};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,7 +38,78 @@ impl Report {
         }
     }
 
-    pub(super) fn of_tdx(claims: &TdxClaims) -> Self {
+    /// Refused after all, with what was found so far.
+    pub(super) fn refuse(&mut self, refusal: &dyn Error) {
+        self.refusal = Some(error_line(refusal));
+    }
+
+    pub(super) fn of_peer(kind: &'static str, peer: &VerifiedPeer) -> Self {
+        let mut report = match (peer.tdx(), peer.snp()) {
+            (Some(claims), _) => Self::of_tdx(kind, claims),
+            (None, Some(claims)) => Self::of_snp(claims),
+            (None, None) => Self::genuine("", Vec::new()),
+        };
+        report.kind = kind;
+        report.fact("key", hex::encode(peer.key()));
+        match (peer.tdx().is_some() || peer.snp().is_some(), peer.tier()) {
+            (false, Tier::Simulated) => {
+                report.fact("evidence", "simulated: proves nothing");
+                report.fact("image", hex::encode(peer.image_hash()));
+            }
+            (false, _) => report.fact("evidence", "none"),
+            (true, Tier::Simulated) => report.fact("evidence", "of a development TEE: proves nothing"),
+            (true, _) => report.fact("evidence", "of a maker's"),
+        }
+        report.facts.retain(|(name, _)| *name != "holds_until");
+        report.fact("holds_until", date(peer.expires_at()));
+        report
+    }
+
+    /// What a verified statement adds. Its block was taken at its word.
+    pub(super) fn of_statement(&mut self, verified: &VerifiedStatement) {
+        let statement = verified.statement();
+        let digest = |value: Option<[u8; 32]>| value.map_or_else(|| "none".to_owned(), hex::encode);
+        let engine = match statement.engine {
+            StatedEngine::None => "none",
+            StatedEngine::OfImage => "started by the image",
+            StatedEngine::Outside => "outside of the image: its digests are claims",
+        };
+        self.fact(
+            "block",
+            format!("{} of {}", statement.block.seqno, date(statement.block.time)),
+        );
+        self.fact("engine", engine);
+        self.fact("engine_digest", digest(statement.engine_digest));
+        self.fact("model", digest(statement.model));
+        self.fact("accelerators", statement.accelerators.to_string());
+        for (name, gpu) in [
+            "gpu_0", "gpu_1", "gpu_2", "gpu_3", "gpu_4", "gpu_5", "gpu_6", "gpu_7",
+        ]
+        .into_iter()
+        .zip(verified.gpus())
+        {
+            let verdict = match gpu.verdict {
+                GpuVerdict::Attested => "attested".to_owned(),
+                GpuVerdict::NotAttested(why) => format!("not attested: {why}"),
+            };
+            self.fact(name, format!("{}, driver {}, {verdict}", gpu.model, gpu.driver));
+        }
+        self.facts.retain(|(name, _)| *name != "holds_until");
+        self.fact("holds_until", date(verified.expires_at()));
+        self.not_judged.retain(|name| *name != "freshness");
+        self.not_judged.push("block");
+        self.tier(verified.tier());
+    }
+
+    pub(super) fn fact(&mut self, name: &'static str, value: impl Into<String>) {
+        self.facts.push((name, value.into()));
+    }
+
+    pub(super) fn tier(&mut self, tier: Tier) {
+        self.fact("tier", tier.to_string());
+    }
+
+    pub(super) fn of_tdx(kind: &'static str, claims: &TdxClaims) -> Self {
         let image = &claims.measurements;
         let mut facts = vec![
             ("image", hex::encode(image.image_hash())),
@@ -60,16 +134,17 @@ impl Report {
         facts.extend(names.into_iter().zip(image.rtmr.iter().map(hex::encode)));
         facts.push(("tdx_module", hex::encode(claims.mr_seam)));
         facts.push(("holds_until", date(claims.expires_at)));
-        Self::genuine("Intel TDX quote", facts)
+        Self::genuine(kind, facts)
     }
 
     pub(super) fn of_snp(claims: &SnpClaims) -> Self {
         let firmware = claims.firmware;
         let facts = vec![
-            ("image", hex::encode(claims.measurement)),
+            ("image", hex::encode(SnpImage::of(claims).image_hash())),
+            ("measurement", hex::encode(claims.measurement)),
             ("report_data", hex::encode(claims.report_data)),
             ("platform", format!("{:?}", claims.product)),
-            ("key", format!("{:?}", claims.key_kind)),
+            ("signed_with", format!("{:?}", claims.key_kind)),
             (
                 "firmware",
                 format!("{}.{}.{}", firmware.major, firmware.minor, firmware.build),
@@ -106,6 +181,31 @@ impl Report {
             self.not_judged.push(name);
         } else if !allowed.iter().any(|one| one.eq_ignore_ascii_case(found)) {
             self.broken.push(name);
+        }
+    }
+
+    /// The image must be one of these: its hash, or for SEV-SNP its launch measurement.
+    pub(super) fn expect_image(&mut self, allowed: &[String]) {
+        let names = ["image", "measurement"];
+        let mut facts = self.facts.iter().filter(|(name, _)| names.contains(name));
+        if allowed.is_empty() {
+            if facts.next().is_some() {
+                self.not_judged.push("image");
+            }
+        } else if !facts.any(|(_, found)| allowed.iter().any(|one| one.eq_ignore_ascii_case(found))) {
+            self.broken.push("image");
+        }
+    }
+
+    /// The tier must be this or a better one. Without a list of images there is none to speak of.
+    pub(super) fn expect_tier(&mut self, wanted: Option<TierPolicy>) {
+        let found = self.facts.iter().find(|(name, _)| *name == "tier");
+        let found = found.and_then(|(_, tier)| tier.parse::<Tier>().ok());
+        match (wanted, found) {
+            (None, Some(_)) => self.not_judged.push("tier"),
+            (None, None) => {}
+            (Some(wanted), Some(tier)) if wanted.accepts(tier) => {}
+            (Some(_), _) => self.broken.push("tier"),
         }
     }
 
@@ -147,7 +247,10 @@ impl Report {
             .collect();
         data!("{}", table(&rows));
         for name in &self.broken {
-            data!("  NOT ALLOWED: the {} is another one", name.replace('_', " "));
+            data!(
+                "  NOT ALLOWED: the {} is not one that is allowed",
+                name.replace('_', " ")
+            );
         }
         data!("  not judged: {}", self.not_judged.join(", ").replace('_', " "));
     }
