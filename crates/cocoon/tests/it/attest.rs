@@ -103,7 +103,11 @@ fn a_policy_file_allows_what_it_says() {
     let other = "00".repeat(32);
     let (_kept, strange) = file(format!("platform = \"server\"\nimages = [\"{other}\"]\n").as_bytes());
     let (code, report, _) = tdx("tdx_quote", &["--at", THEN, "--policy", &strange]);
-    assert_eq!((code, &report["broken"][0]), (Some(1), &"image".into()), "{report}");
+    assert_eq!(
+        (code, &report["broken"][0]),
+        (Some(1), &"image".into()),
+        "{report}"
+    );
     for bad in [
         "image = []",
         "images = []",
@@ -158,8 +162,8 @@ fn a_proxys_certificate_is_looked_at() {
         let _inside = runtime.enter();
         let identity = Identity::simulated(cocoon_web::clock::unix_now()).unwrap();
         let policy = cocoon_attest::Policy::default();
-        let options = LinkOptions::new(identity, policy, cocoon_web::clock::unix_now)
-            .with_pow(PowOptions::NONE);
+        let options =
+            LinkOptions::new(identity, policy, cocoon_web::clock::unix_now).with_pow(PowOptions::NONE);
         let mut listener = runtime
             .block_on(Listener::bind(
                 std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -178,7 +182,9 @@ fn a_proxys_certificate_is_looked_at() {
     let (code, report, err) = verify(&[]);
     assert_eq!((code, &report["genuine"]), (Some(1), &false.into()), "{err}");
     assert!(
-        report["refusal"].as_str().is_some_and(|text| text.contains("simulated")),
+        report["refusal"]
+            .as_str()
+            .is_some_and(|text| text.contains("simulated")),
         "{report}"
     );
     let (_kept, named) = file(b"tier = \"open+simulated\"");
