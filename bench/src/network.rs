@@ -96,6 +96,8 @@ impl Network {
             .arg(&ready)
             // The engine answers as many at once as are asked; the network's default for its kind is 64.
             .env("COCOON_WORKER_MAX_ACTIVE_REQUESTS", "1024")
+            // What may be owed is bounded by the stake; the default is a chat's, not a load generator's.
+            .env("COCOON_CLIENT_TOP_UP", "8")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true);

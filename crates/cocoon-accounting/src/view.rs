@@ -67,28 +67,57 @@ pub enum Lie {
     Unsigned,
 }
 
-/// Checks what is told on an open link against what was told before, and takes it over.
-fn push(known: &mut Levels, told: ToldLevels) -> Result<(), Lie> {
-    compare(known, told, Some(known.memory))
+/// What a proxy has told on the open link, by two ways between which the order is lost: pushes, and answers to questions. Each way
+/// keeps its own order; an answer may be heard before what was pushed earlier, and after what was pushed later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Heard {
+    /// The highest of both.
+    best: Levels,
+    /// The last push.
+    pushed: Levels,
 }
 
-/// Checks the answer to a question that was asked when `asked` was known, and takes it over. What the proxy pushed after it had
-/// answered may have been heard before the answer, so an answer never lowers a level.
-fn answer(known: &mut Levels, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
-    let mut then = asked;
-    push(&mut then, told)?;
-    *known = Levels {
-        memory: known.memory.max(then.memory),
-        journal: known.journal.max(then.journal),
-        chain: known.chain.max(then.chain),
-    };
-    Ok(())
+// === impl Heard ===
+
+impl Heard {
+    fn remembering(levels: Levels) -> Self {
+        Self {
+            best: levels,
+            pushed: levels,
+        }
+    }
+
+    /// Checks what is told when a link opens. A proxy that was ended by force has forgotten what was in its memory alone,
+    /// so that level may have fallen, down to the journal's.
+    fn greet(&mut self, told: ToldLevels) -> Result<(), Lie> {
+        compare(&mut self.best, told, None)?;
+        self.pushed = self.best;
+        Ok(())
+    }
+
+    /// Checks a push against the one before.
+    fn push(&mut self, told: ToldLevels) -> Result<(), Lie> {
+        let memory = self.pushed.memory;
+        compare(&mut self.pushed, told, Some(memory))?;
+        self.best = highest(self.best, self.pushed);
+        Ok(())
+    }
+
+    /// Checks an answer against what was known when it was asked for.
+    fn answer(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
+        let mut then = asked;
+        compare(&mut then, told, Some(asked.memory))?;
+        self.best = highest(self.best, then);
+        Ok(())
+    }
 }
 
-/// Checks what is told when a link opens. A proxy that was ended by force has forgotten what was in its memory alone,
-/// so that level may have fallen, down to the journal's.
-fn greet(known: &mut Levels, told: ToldLevels) -> Result<(), Lie> {
-    compare(known, told, None)
+fn highest(one: Levels, other: Levels) -> Levels {
+    Levels {
+        memory: one.memory.max(other.memory),
+        journal: one.journal.max(other.journal),
+        chain: one.chain.max(other.chain),
+    }
 }
 
 fn compare(known: &mut Levels, told: ToldLevels, memory: Option<u64>) -> Result<(), Lie> {

@@ -2,7 +2,7 @@
 
 use cocoon_types::Nanoton;
 
-use super::{Lie, ToldLevels, answer, greet, push};
+use super::{Heard, Lie, ToldLevels};
 use crate::{
     levels::Levels,
     terms::{ClientState, Status, Terms},
@@ -39,7 +39,7 @@ pub enum ClientAction {
 pub struct ClientView {
     terms: Terms,
     contract: Option<(ClientState, u32)>,
-    levels: Levels,
+    heard: Heard,
     /// What the requests so far can have cost; `None` before the proxy first told its levels.
     most: Option<u64>,
     outdated_since: Option<u64>,
@@ -65,7 +65,7 @@ impl ClientView {
         Self {
             terms,
             contract: None,
-            levels: Levels::default(),
+            heard: Heard::default(),
             most: None,
             outdated_since: None,
             wants_close: false,
@@ -77,7 +77,7 @@ impl ClientView {
     /// With the levels that were on disk: what this proxy has signed and told before.
     #[must_use]
     pub fn remembering(mut self, levels: Levels) -> Self {
-        self.levels = levels;
+        self.heard = Heard::remembering(levels);
         self.most = Some(levels.memory);
         self
     }
@@ -89,7 +89,7 @@ impl ClientView {
 
     /// The levels as the proxy told them; `chain` is the best signed payment at hand.
     pub const fn levels(&self) -> Levels {
-        self.levels
+        self.heard.best
     }
 
     /// The contract's state as last read, and when its refund can be forced (0 while it is open).
@@ -118,7 +118,7 @@ impl ClientView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn greeted(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        self.told(told, greet)
+        self.told(told, Heard::greet)
     }
 
     /// The proxy told its levels on an open link.
@@ -126,7 +126,7 @@ impl ClientView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn pushed(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        self.told(told, push)
+        self.told(told, Heard::push)
     }
 
     /// The proxy answered a question for its levels; `asked` are those that were known when it was asked.
@@ -134,13 +134,13 @@ impl ClientView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn answered(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
-        self.told(told, |known, told| answer(known, asked, told))
+        self.told(told, |heard, told| heard.answer(asked, told))
     }
 
     fn told(
         &mut self,
         told: ToldLevels,
-        check: impl FnOnce(&mut Levels, ToldLevels) -> Result<(), Lie>,
+        check: impl FnOnce(&mut Heard, ToldLevels) -> Result<(), Lie>,
     ) -> Result<(), Lie> {
         let most = *self.most.get_or_insert(told.memory);
         let checked = if told.memory > most {
@@ -149,7 +149,7 @@ impl ClientView {
                 most,
             })
         } else {
-            check(&mut self.levels, told)
+            check(&mut self.heard, told)
         };
         self.lie = checked.err().or(self.lie);
         checked
@@ -174,13 +174,13 @@ impl ClientView {
         let paid = state.balance.checked_div(price)?;
         let stake = state.stake.checked_div(price)?;
         let limit = state.tokens.saturating_add(paid.min(stake));
-        Some(limit.saturating_sub(self.levels.memory))
+        Some(limit.saturating_sub(self.heard.best.memory))
     }
 
     /// What is owed and not charged yet, in adjusted tokens.
     pub fn uncharged(&self) -> u64 {
         let charged = self.contract.map_or(0, |(state, _)| state.tokens);
-        self.levels.memory.saturating_sub(charged)
+        self.heard.best.memory.saturating_sub(charged)
     }
 
     /// The network has other terms since then: the account here is to be closed.
@@ -230,9 +230,9 @@ impl ClientView {
             return (amount > Nanoton::ZERO).then_some(ClientAction::TopUp(amount));
         }
         let half = state.stake.checked_div(price)? / 2;
-        let is_stuck = self.levels.memory > state.tokens.saturating_add(half);
-        (is_stuck && self.levels.chain > state.tokens).then_some(ClientAction::Charge {
-            tokens: self.levels.chain,
+        let is_stuck = self.heard.best.memory > state.tokens.saturating_add(half);
+        (is_stuck && self.heard.best.chain > state.tokens).then_some(ClientAction::Charge {
+            tokens: self.heard.best.chain,
         })
     }
 

@@ -199,7 +199,7 @@ fn a_liar_gets_no_more_money() {
 }
 
 #[test]
-fn an_answer_may_be_heard_after_what_was_pushed_later() {
+fn answers_and_pushes_may_overtake_each_other() {
     let mut client = ClientView::new(terms());
     let mut worker = WorkerView::new(terms());
     client.greeted(told(0, 100, 100)).unwrap();
@@ -223,6 +223,18 @@ fn an_answer_may_be_heard_after_what_was_pushed_later() {
     }
     client.answered(asked, told(60, 130, 130)).unwrap();
     assert_eq!(client.levels().memory, 130, "news");
+    client.pushed(told(50, 125, 125)).unwrap();
+    let best = Levels {
+        memory: 130,
+        journal: 130,
+        chain: 60,
+    };
+    assert_eq!(
+        client.levels(),
+        best,
+        "pushed before that answer, and heard after it"
+    );
+    client.pushed(told(50, 124, 125)).unwrap_err();
     let fell = Lie::Fell {
         level: "journal",
         from: 100,

@@ -2,7 +2,7 @@
 
 use cocoon_types::Nanoton;
 
-use super::{Lie, ToldLevels, answer, greet, push};
+use super::{Heard, Lie, ToldLevels};
 use crate::{
     levels::Levels,
     terms::{Status, Terms, WorkerState},
@@ -23,7 +23,7 @@ pub struct WorkerPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerView {
     terms: Terms,
-    levels: Levels,
+    heard: Heard,
     contract: WorkerState,
     /// The proxy's count before this link, and what was served to the end on it.
     before: Option<u64>,
@@ -52,7 +52,7 @@ impl WorkerView {
     pub fn new(terms: Terms) -> Self {
         Self {
             terms,
-            levels: Levels::default(),
+            heard: Heard::default(),
             contract: WorkerState::default(),
             before: None,
             earned: 0,
@@ -64,7 +64,7 @@ impl WorkerView {
     /// With the levels that were on disk: what this proxy has signed and told before.
     #[must_use]
     pub fn remembering(mut self, levels: Levels) -> Self {
-        self.levels = levels;
+        self.heard = Heard::remembering(levels);
         self
     }
 
@@ -75,7 +75,7 @@ impl WorkerView {
 
     /// The levels as the proxy told them, which are what it is compared with; `chain` is the best payment at hand.
     pub const fn levels(&self) -> Levels {
-        self.levels
+        self.heard.best
     }
 
     /// The contract's state as last read.
@@ -100,7 +100,7 @@ impl WorkerView {
     pub fn greeted(&mut self, told: ToldLevels) -> Result<(), Lie> {
         let checked = match told.signed {
             None => Err(Lie::Unsigned),
-            Some(_) => greet(&mut self.levels, told),
+            Some(_) => self.heard.greet(told),
         };
         if checked.is_ok() {
             self.before = Some(told.memory);
@@ -115,7 +115,7 @@ impl WorkerView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn pushed(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        let checked = push(&mut self.levels, told);
+        let checked = self.heard.push(told);
         self.lie = checked.err().or(self.lie);
         checked
     }
@@ -125,7 +125,7 @@ impl WorkerView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn answered(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
-        let checked = answer(&mut self.levels, asked, told);
+        let checked = self.heard.answer(asked, told);
         self.lie = checked.err().or(self.lie);
         checked
     }
@@ -144,7 +144,7 @@ impl WorkerView {
         let Some(before) = self.before else {
             return Ok(());
         };
-        let (told, least) = (self.levels.memory, before.saturating_add(self.earned));
+        let (told, least) = (self.heard.best.memory, before.saturating_add(self.earned));
         if told >= least {
             return Ok(());
         }
@@ -157,8 +157,8 @@ impl WorkerView {
     pub fn earnings(&self) -> Option<[Nanoton; 3]> {
         let sum = |tokens| self.terms.prices.earnings(tokens).ok();
         Some([
-            sum(self.levels.memory)?,
-            sum(self.levels.chain)?,
+            sum(self.heard.best.memory)?,
+            sum(self.heard.best.chain)?,
             sum(self.contract.tokens)?,
         ])
     }
@@ -174,7 +174,7 @@ impl WorkerView {
         if self.contract.status == Status::Closed {
             return None;
         }
-        let tokens = self.levels.chain.checked_sub(self.contract.tokens)?;
+        let tokens = self.heard.best.chain.checked_sub(self.contract.tokens)?;
         let sum = self
             .terms
             .prices
@@ -185,6 +185,6 @@ impl WorkerView {
         let is_due = sum >= policy.payout_at
             || (is_idle && sum >= policy.idle_at)
             || (self.outdated_since.is_some_and(is_over) && sum >= policy.outdated_at);
-        (tokens > 0 && is_due).then_some(self.levels.chain)
+        (tokens > 0 && is_due).then_some(self.heard.best.chain)
     }
 }
