@@ -18,6 +18,9 @@ const PART: usize = 200;
 /// Parts of an answer.
 const PARTS: usize = 64;
 
+/// Each figure is the best of so many runs.
+const RUNS: u32 = 40;
+
 /// Receipts under one signature.
 const BATCH: usize = 16;
 
@@ -34,7 +37,7 @@ fn measure<T>(mut work: impl FnMut() -> T, times: u32) -> Duration {
         }
         start.elapsed() / times
     };
-    (0..7).map(|_| run(&mut work)).min().unwrap()
+    (0..RUNS).map(|_| run(&mut work)).min().unwrap()
 }
 
 fn line(what: &str, time: Duration) -> f64 {
@@ -145,7 +148,7 @@ fn main() {
     let body = Bytes::from(vec![b'p'; 2000]);
     let cold = |key| Candidate { key, session: None };
     println!(
-        "body of {} bytes, {PARTS} parts of {PART} bytes, batches of {BATCH}; best of 7 runs",
+        "body of {} bytes, {PARTS} parts of {PART} bytes, batches of {BATCH}; best of {RUNS} runs",
         body.len()
     );
 
@@ -156,21 +159,23 @@ fn main() {
                 let mut keys = SealingKeys::new([0; 32], Limits::default());
                 keys.advance(NOW, &mut random).unwrap().is_some()
             },
-            50,
+            10,
         ),
     );
     let public = net.public.clone();
     let other = net.other.clone();
     line(
         "client: request sealed, one cold wrap",
-        measure(|| net.seal(&[cold(&public)], &body).0.wraps.len(), 50),
+        measure(|| net.seal(&[cold(&public)], &body).0.wraps.len(), 10),
     );
     let both = [cold(&public), cold(&other)];
     line(
         "client: request sealed, two cold wraps",
-        measure(|| net.seal(&both, &body).0.wraps.len(), 50),
+        measure(|| net.seal(&both, &body).0.wraps.len(), 10),
     );
-    let mut ready: Vec<_> = (0..7 * 50).map(|_| net.seal(&[cold(&public)], &body)).collect();
+    let mut ready: Vec<_> = (0..RUNS * 10)
+        .map(|_| net.seal(&[cold(&public)], &body))
+        .collect();
     line(
         "worker: request opened, cold wrap",
         measure(
@@ -178,7 +183,7 @@ fn main() {
                 let (sealed, pieces) = ready.pop().unwrap();
                 net.open(&sealed, &pieces).request_hash()
             },
-            50,
+            10,
         ),
     );
 
@@ -196,12 +201,12 @@ fn main() {
         session: Some(&session),
     }];
 
-    let times = 300;
+    let times = 20;
     let client = line(
         "client: following request sealed (warm wrap)",
         measure(|| net.seal(&warm, &body).0.wraps.len(), times),
     );
-    let mut ready: Vec<_> = (0..7 * times).map(|_| net.seal(&warm, &body)).collect();
+    let mut ready: Vec<_> = (0..RUNS * times).map(|_| net.seal(&warm, &body)).collect();
     let worker = line(
         "worker: following request opened",
         measure(
@@ -221,7 +226,7 @@ fn main() {
 
     // Parts: whole answers, ready before and counted by the part.
     let content = vec![b'a'; PART];
-    let mut exchanges: Vec<_> = (0..7 * 40)
+    let mut exchanges: Vec<_> = (0..RUNS * 8)
         .map(|_| {
             let (sealed, pieces) = net.seal(&warm, &body);
             let request = net.open(&sealed, &pieces);
@@ -236,7 +241,7 @@ fn main() {
                 let (pending, request) = exchanges.pop().unwrap();
                 begun.push((pending, sealer(&request)));
             },
-            40,
+            8,
         ),
     );
     let mut opened = Vec::new();
@@ -248,7 +253,7 @@ fn main() {
                 let opener = pending.answer(sealer.head().clone()).unwrap();
                 opened.push((opener, sealer));
             },
-            40,
+            8,
         ),
     );
     let mut out = Vec::with_capacity(1024);
@@ -275,7 +280,7 @@ fn main() {
                 sealed_ends.push((opener, last));
                 leaf
             },
-            39,
+            7,
         ),
     );
     let end = line(
@@ -285,7 +290,7 @@ fn main() {
                 let (mut opener, mut last) = sealed_ends.pop().unwrap();
                 opener.part(&mut last).is_ok()
             },
-            39,
+            7,
         ),
     );
 
@@ -299,7 +304,7 @@ fn main() {
     };
     let sign = line(
         "a batch signed",
-        measure(|| signed(Role::Worker, &net.worker).len(), 100),
+        measure(|| signed(Role::Worker, &net.worker).len(), 20),
     );
     let batch = signed(Role::Proxy, &net.proxy);
     let verify = line(
@@ -313,7 +318,7 @@ fn main() {
                     .all(|(one, leaf)| one.covers(*leaf) && one.same_batch(&batch[0]));
                 assert!(whole);
             },
-            100,
+            20,
         ),
     );
     // The worker signs and the proxy signs; the client verifies both, the proxy the worker's.

@@ -36,6 +36,24 @@ pub(crate) fn plain(bytes: &[u8]) -> Digest {
 
 /// `H(domain, parts...)`.
 pub(crate) fn hash(domain: Domain, parts: &[&[u8]]) -> Digest {
+    // Short inputs, such as nodes of trees, in one go: a context is an allocation.
+    let mut short = [0; SHORT];
+    let mut left = &mut short[..];
+    for part in [domain.bytes()].iter().chain(parts) {
+        let Some((to, rest)) = left.split_at_mut_checked(part.len()) else {
+            return hash_long(domain, parts);
+        };
+        to.copy_from_slice(part);
+        left = rest;
+    }
+    let length = SHORT - left.len();
+    plain(short.get(..length).unwrap_or_default())
+}
+
+/// What is hashed in one go: a domain and five digests fit.
+const SHORT: usize = 256;
+
+fn hash_long(domain: Domain, parts: &[&[u8]]) -> Digest {
     let mut hasher = Hasher::new(domain);
     for part in parts {
         hasher.update(part);

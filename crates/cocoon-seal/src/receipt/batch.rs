@@ -96,9 +96,9 @@ impl Batch {
             return Vec::new();
         }
         let count = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
-        let root = merkle::root(&leaves);
+        let (root, paths) = merkle::tree(&leaves);
         let signature = key.sign(&signed_bytes(role, key.public(), count, root, now));
-        let one = |index: u32| Countersign {
+        let one = |(index, path): (u32, Vec<Digest>)| Countersign {
             role,
             signer: *key.public(),
             signed_at: now,
@@ -106,9 +106,9 @@ impl Batch {
             root,
             signature,
             index,
-            path: merkle::path(&leaves, index as usize),
+            path,
         };
-        (0..count).map(one).collect()
+        (0..count).zip(paths).map(one).collect()
     }
 }
 

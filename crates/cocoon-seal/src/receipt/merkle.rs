@@ -12,35 +12,28 @@ const fn split(n: usize) -> usize {
     1 << (n - 1).ilog2()
 }
 
-/// Root of the tree over these leaves; of none, zeros.
-pub(crate) fn root(leaves: &[Digest]) -> Digest {
+/// Root of the tree over these leaves, and for each leaf its siblings from the leaf up; of none, zeros.
+pub(crate) fn tree(leaves: &[Digest]) -> (Digest, Vec<Vec<Digest>>) {
+    let mut paths = vec![Vec::new(); leaves.len()];
+    let root = fill(leaves, &mut paths);
+    (root, paths)
+}
+
+/// Each node is hashed once.
+fn fill(leaves: &[Digest], paths: &mut [Vec<Digest>]) -> Digest {
     match leaves {
         [] => Digest([0; 32]),
         [one] => *one,
         many => {
-            let (left, right) = many.split_at(split(many.len()));
-            node(root(left), root(right))
+            let at = split(many.len());
+            let (left_paths, right_paths) = paths.split_at_mut(at);
+            let (left, right) = many.split_at(at);
+            let (left, right) = (fill(left, left_paths), fill(right, right_paths));
+            left_paths.iter_mut().for_each(|path| path.push(right));
+            right_paths.iter_mut().for_each(|path| path.push(left));
+            node(left, right)
         }
     }
-}
-
-/// Siblings of the leaf at `index`, from the leaf up.
-pub(crate) fn path(leaves: &[Digest], index: usize) -> Vec<Digest> {
-    if leaves.len() < 2 {
-        return Vec::new();
-    }
-    let at = split(leaves.len());
-    let (left, right) = leaves.split_at(at);
-    let (mut path, sibling) = match index.checked_sub(at) {
-        None => (path_in(left, index), root(right)),
-        Some(index) => (path_in(right, index), root(left)),
-    };
-    path.push(sibling);
-    path
-}
-
-fn path_in(leaves: &[Digest], index: usize) -> Vec<Digest> {
-    path(leaves, index)
 }
 
 /// The root that a leaf leads to by its path; `None` when a tree of `count` leaves has no such path.
@@ -61,7 +54,7 @@ pub(crate) fn climb(leaf: Digest, index: usize, count: usize, path: &[Digest]) -
 
 #[cfg(test)]
 mod tests {
-    use super::{climb, path, root};
+    use super::{climb, tree};
     use crate::Digest;
 
     fn leaves(count: usize) -> Vec<Digest> {
@@ -73,13 +66,13 @@ mod tests {
     fn every_leaf_climbs_to_the_root_and_no_other_does() {
         for count in 1..=33 {
             let leaves = leaves(count);
-            let root = root(&leaves);
+            let (root, paths) = tree(&leaves);
             for (index, leaf) in leaves.iter().enumerate() {
-                let path = path(&leaves, index);
-                assert_eq!(climb(*leaf, index, count, &path), Some(root));
-                assert_ne!(climb(Digest([0xff; 32]), index, count, &path), Some(root));
+                let path = &paths[index];
+                assert_eq!(climb(*leaf, index, count, path), Some(root));
+                assert_ne!(climb(Digest([0xff; 32]), index, count, path), Some(root));
                 for other in (0..count).filter(|other| *other != index) {
-                    assert_ne!(climb(*leaf, other, count, &path), Some(root));
+                    assert_ne!(climb(*leaf, other, count, path), Some(root));
                 }
                 let longer = [&path[..], &[root]].concat();
                 assert_eq!(climb(*leaf, index, count, &longer), None);
