@@ -90,7 +90,8 @@ pub struct Options {
     /// This node's wallet; made if it is not there [default: wallet.toml in the state directory]
     #[arg(long, value_name = "FILE", env = "COCOON_CLIENT_WALLET_FILE")]
     pub wallet_file: Option<PathBuf>,
-    /// How much a top-up pays in at a proxy, in TON as 0.05; what a proxy whose key is stolen could take [default: the
+    /// How much a top-up pays in at a proxy, in TON as 0.05; what a proxy whose key is stolen could take. Half of it becomes
+    /// the stake, which bounds what may be owed until the proxy charges, and so how much can be asked at once [default: the
     /// network's least stake]
     #[arg(long, value_name = "TON", env = "COCOON_CLIENT_TOP_UP")]
     pub top_up: Option<String>,

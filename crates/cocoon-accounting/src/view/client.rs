@@ -27,6 +27,8 @@ pub enum ClientAction {
         /// The payment's count.
         tokens: u64,
     },
+    /// Raise the stake to this: so much may be owed until the proxy charges, so it bounds how fast one can ask.
+    IncreaseStake(Nanoton),
     /// Take out what is above the stake.
     Withdraw,
     /// Ask the contract for the refund: the first time it starts the delay, the second time, after the delay, it forces
@@ -228,6 +230,11 @@ impl ClientView {
             let whole = amount.nano().checked_rem(price.nano())?;
             let amount = amount.saturating_sub(Nanoton::new(whole));
             return (amount > Nanoton::ZERO).then_some(ClientAction::TopUp(amount));
+        }
+        // Who pays in much at a time asks much at a time.
+        let stake = Nanoton::new(policy.top_up.unwrap_or_default().nano() / 2);
+        if self.lie.is_none() && state.stake < stake && stake <= state.balance {
+            return Some(ClientAction::IncreaseStake(stake));
         }
         let half = state.stake.checked_div(price)? / 2;
         let is_stuck = self.heard.best.memory > state.tokens.saturating_add(half);

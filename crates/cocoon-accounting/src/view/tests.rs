@@ -243,3 +243,28 @@ fn answers_and_pushes_may_overtake_each_other() {
     let below = worker.answered(asked, told(0, 99, 99)).unwrap_err();
     assert_eq!(below, fell, "what was known when it was asked");
 }
+
+#[test]
+fn who_pays_in_much_may_owe_much() {
+    let policy = ClientPolicy {
+        top_up: Some(Nanoton::new(8 * TON)),
+        auto_top_up: true,
+    };
+    let mut view = ClientView::new(terms());
+    view.contract_read(account(8 * TON, TON, 0), 0);
+    assert_eq!(
+        view.due(&policy, 0),
+        Some(ClientAction::IncreaseStake(Nanoton::new(4 * TON)))
+    );
+    assert_eq!(view.due(&ClientPolicy::default(), 0), None);
+    view.contract_read(account(8 * TON, 4 * TON, 0), 0);
+    assert_eq!(view.due(&policy, 0), None, "done");
+    view.contract_read(account(4 * TON, TON, 0), 0);
+    assert_eq!(
+        view.due(&policy, 0),
+        Some(ClientAction::IncreaseStake(Nanoton::new(4 * TON)))
+    );
+    view.greeted(told(0, 0, 0)).unwrap();
+    view.pushed(told(0, 0, 1)).unwrap_err();
+    assert_eq!(view.due(&policy, 0), None, "a liar gets no more of it");
+}

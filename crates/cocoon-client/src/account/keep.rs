@@ -108,6 +108,9 @@ impl Account {
                 self.request(purse, Action::Reopen { coins }, coins)?
             }
             ClientAction::TopUp(coins) => self.request(purse, Action::TopUp { coins }, coins)?,
+            ClientAction::IncreaseStake(stake) => {
+                self.request(purse, Action::IncreaseStake { stake }, Nanoton::ZERO)?
+            }
             ClientAction::Withdraw => self.request(purse, Action::Withdraw, Nanoton::ZERO)?,
             ClientAction::RequestRefund => self.request(purse, Action::RequestRefund, Nanoton::ZERO)?,
             ClientAction::Charge { tokens } => {
