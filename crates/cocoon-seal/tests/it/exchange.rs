@@ -437,7 +437,7 @@ fn too_large_is_refused_before_it_is_sealed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn any_body_and_any_parts_arrive(
         body in prop::collection::vec(any::<u8>(), 0..140_000),

@@ -117,6 +117,16 @@ fn what_nobody_checked_is_not_proven() {
 /// No byte can be changed, also not by somebody who makes the digest at the end fit again, and with nobody judging evidence.
 #[test]
 fn flip_each_byte() {
+    flip(0);
+}
+
+/// The same, shared out: each takes seconds.
+#[test]
+fn flip_each_byte_between() {
+    flip(1);
+}
+
+fn flip(first: usize) {
     let (world, _, bundle) = bundle();
     let file = bundle.encode().unwrap();
     let nothing = Checks {
@@ -126,7 +136,7 @@ fn flip_each_byte() {
     assert!(verify_bundle(&file.clone().into(), &nothing).is_valid());
     let text = file.len() - 32;
     let damaged = Malformed("bundle: damaged");
-    for at in 0..file.len() {
+    for at in (first..file.len()).step_by(2) {
         let mut changed = file.clone();
         changed[at] ^= 1 << (at % 8);
         assert_eq!(
