@@ -14,4 +14,5 @@ pub mod openai;
 pub mod original;
 pub mod seal;
 pub mod session;
+pub mod tee;
 pub mod tl;

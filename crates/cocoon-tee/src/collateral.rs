@@ -17,6 +17,9 @@ use tokio::sync::Mutex;
 
 mod client;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod store;
 mod wire;
 

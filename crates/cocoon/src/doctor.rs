@@ -95,7 +95,7 @@ fn print(report: &Report) {
             data!("{:29}-> {fix}", "");
         }
     }
-    data!("\ntier       {} ({})", report.tier, report.tier_reason);
+    data!("\ncould serve tier {}: {}", report.tier, report.tier_reason);
 }
 
 // === impl Finding ===

@@ -21,6 +21,10 @@ const REPORT_KERNEL: (u32, u32) = (6, 7);
 const TDX_HOST_KERNEL: (u32, u32) = (6, 16);
 const SNP_HOST_KERNEL: (u32, u32) = (6, 11);
 
+/// What the words about evidence end in. WHEN CHANGING: gone as soon as a worker makes its identity from this machine's TEE.
+const NOT_PRESENTED: &str =
+    "a worker of this build does not present it to a proxy yet, and serves tier `open`";
+
 /// Where this machine stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -58,17 +62,22 @@ pub(super) fn advise(facts: &Facts) -> Advice {
         ),
         (true, false) => (
             Tier::Attested,
-            "this guest proves what runs in it; a GPU in it is not in confidential mode".to_owned(),
+            format!(
+                "this guest can prove what runs in it; a GPU in it is not in confidential mode; {NOT_PRESENTED}"
+            ),
         ),
         (true, true) if facts.gpus.is_empty() => (
             Tier::Confidential,
-            "this guest proves what runs in it and uses no GPU; the network must list its image".to_owned(),
+            format!(
+                "this guest can prove what runs in it and uses no GPU; the network must list its image; {NOT_PRESENTED}"
+            ),
         ),
         (true, true) => (
             Tier::Confidential,
-            "this guest proves what runs in it and its GPUs are in confidential mode; the network must list image, driver and \
-             firmware"
-                .to_owned(),
+            format!(
+                "this guest can prove what runs in it and its GPUs are in confidential mode; the network must list image, driver and \
+                 firmware; {NOT_PRESENTED}"
+            ),
         ),
     };
     Advice {
