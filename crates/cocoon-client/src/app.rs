@@ -1,9 +1,9 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use cocoon_accounting::ClientPolicy;
-use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
 use cocoon_chain::{Purse, PurseError};
-use cocoon_link::{Identity, IdentityError, LinkOptions, PowOptions};
+use cocoon_link::PowOptions;
+use cocoon_trust::{Peers, Trust, TrustError};
 use cocoon_types::Tier;
 use cocoon_web::{
     ServeOptions,
@@ -42,9 +42,9 @@ pub enum StartError {
     /// The listener must not open like this.
     #[error("the API cannot be served at this address")]
     Guard(#[from] GuardError),
-    /// No key or certificate could be made.
-    #[error("no identity for links")]
-    Identity(#[from] IdentityError),
+    /// There is nothing to present, or nothing to go by.
+    #[error("this node's evidence and policies cannot be had")]
+    Trust(#[from] TrustError),
     /// The wallet or the registry cannot be used.
     #[error("the money of this network cannot be reached")]
     Purse(#[from] PurseError),
@@ -99,7 +99,16 @@ impl App {
         } else {
             None
         };
-        let options = link_options(&config)?;
+        let trust = Trust::start(&config.trust, "client", config.purse.as_ref(), unix_now).await?;
+        // Whom we link to is the wider question; whether a request goes there is asked for each request.
+        let peers = Peers::Proxies {
+            or_open: config.tier.floor() == Tier::Open,
+        };
+        let options = trust.link_options(peers).with_pow(PowOptions {
+            max_difficulty: config.max_pow_difficulty,
+            ..PowOptions::default()
+        });
+        let trust = Arc::new(trust);
         let addr = config.listen;
         let listen = |source| StartError::Listen { addr, source };
         let listener = TcpListener::bind(addr).await.map_err(listen)?;
@@ -126,6 +135,8 @@ impl App {
             &metrics,
             &mut tasks,
         );
+        let kept = Arc::clone(&trust);
+        tasks.spawn(async move { kept.keep().await });
         if let Some(allowances) = &allowances {
             tasks.spawn(Arc::clone(allowances).keep());
         }
@@ -133,6 +144,7 @@ impl App {
             guard,
             allowances,
             links,
+            trust,
             purse: money.map(|money| money.purse),
             metrics,
             answers: Answers::new(TIME_TO_LIVE),
@@ -144,7 +156,7 @@ impl App {
                 max_timeout: config.max_timeout,
                 tier: config.tier,
                 max_coefficient: config.max_coefficient,
-                accept_simulated: config.accept_simulated,
+                accept_simulated: config.trust.accept_simulated,
             },
         };
         Ok(Self {
@@ -225,39 +237,4 @@ fn proxies(named: Vec<String>, money: Option<&Money>) -> Result<Vec<String>, Sta
         return Err(StartError::NoProxy);
     }
     Ok(proxies)
-}
-
-/// What is presented to proxies and asked of them.
-fn link_options(config: &Config) -> Result<LinkOptions, IdentityError> {
-    // A client needs no evidence of its own; a test network's nodes present the simulated one to be alike.
-    let identity = if config.accept_simulated {
-        Identity::simulated(unix_now())?
-    } else {
-        Identity::without_evidence(unix_now())?
-    };
-    let simulated = if config.accept_simulated {
-        Simulated::AcceptOnTestNetwork
-    } else {
-        Simulated::Refuse
-    };
-    // Whom we link to is the wider question; whether a request goes there is asked for each request.
-    let wide = config.is_test || config.tier.floor() == Tier::Open;
-    let policy = Policy {
-        evidence: if wide {
-            EvidenceRule::Optional { simulated }
-        } else {
-            EvidenceRule::Required { simulated }
-        },
-        image_hashes: if wide && config.proxy_images.is_empty() {
-            ImageRule::Any
-        } else {
-            ImageRule::Listed(config.proxy_images.clone())
-        },
-        ..Policy::default()
-    };
-    let pow = PowOptions {
-        max_difficulty: config.max_pow_difficulty,
-        ..PowOptions::default()
-    };
-    Ok(LinkOptions::new(identity, policy, unix_now).with_pow(pow))
 }

@@ -38,6 +38,7 @@ pub(crate) struct Gateway {
     pub(crate) guard: Guard,
     pub(crate) links: Arc<Links>,
     /// What pays; none in a network without payments.
+    pub(crate) trust: Arc<cocoon_trust::Trust>,
     pub(crate) purse: Option<Arc<Purse>>,
     /// What API keys may spend, where keys are needed.
     pub(crate) allowances: Option<Arc<Allowances>>,
@@ -159,9 +160,14 @@ impl Gateway {
     /// Ready once a proxy is linked.
     pub(crate) fn health(&self) -> Health {
         let up = self.links.up();
+        let clock = self.trust.clock_fault();
         Health {
-            ready: up > 0,
-            detail: serde_json::json!({"links_up": up, "links": self.links.count()}),
+            ready: up > 0 && clock.is_none(),
+            detail: serde_json::json!({
+                "links_up": up,
+                "links": self.links.count(),
+                "clock": clock.map(|fault| fault.to_string()),
+            }),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{
 use cocoon_accounting::ClientPolicy;
 use cocoon_attest::VerifiedPeer;
 use cocoon_chain::Purse;
-use cocoon_link::{LinkOptions, Session};
+use cocoon_link::{Link, LinkOptions, Session};
 use cocoon_original::Bridge;
 use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
 use tokio::task::JoinSet;
@@ -45,6 +45,8 @@ struct Live {
     account: Option<Arc<Account>>,
     /// Between us and a proxy of protocol 2 or less, which reads them all.
     bridge: Option<Bridge>,
+    /// The link to the proxy itself.
+    outer: Link,
 }
 
 /// Who pays for requests.

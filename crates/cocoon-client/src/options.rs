@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_chain::{PurseKeys, PurseKeysError, PurseOptions};
+use cocoon_trust::{TrustConfig, TrustKeys, TrustKeysError};
 use cocoon_types::{Coefficient, MAX_BODY_BYTES, Nanoton, TierPolicy};
 use serde::Deserialize;
 
@@ -50,8 +51,15 @@ pub struct Options {
     /// tier open, and only requests that accept open go there; needs `chain` [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_ALLOW_PROXY_PLAINTEXT")]
     pub allow_proxy_plaintext: Option<bool>,
-    /// Image hashes that proxies may run, in hex; empty refuses every proxy, except on a test network or when `tier` is
-    /// open, where it accepts any
+    /// What this node shows of its hardware: `none`, `machine` (this machine's TEE) or `development` (test networks only)
+    /// [default: none; with accept_simulated the original's simulated quote]
+    #[arg(long, value_name = "KIND", env = "COCOON_CLIENT_TEE")]
+    pub tee: Option<String>,
+    /// Directory of the development TEE that all nodes of this test network share; made if it is not there
+    #[arg(long, value_name = "DIR", env = "COCOON_CLIENT_DEVELOPMENT_TEE")]
+    pub development_tee: Option<PathBuf>,
+    /// Image hashes that proxies may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none
+    /// given means nobody, except on a test network or when `tier` is open, where it means any
     #[arg(
         long,
         value_name = "HEX",
@@ -119,12 +127,10 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// A test network.
     pub is_test: bool,
-    /// Simulated evidence is accepted on links; implies `is_test`.
-    pub accept_simulated: bool,
+    /// What this node shows, and whom it links to.
+    pub trust: TrustConfig,
     /// Proxies of protocol 2 or less are used, which read everything.
     pub allow_proxy_plaintext: bool,
-    /// Images that proxies may run; see [`Options::proxy_images`].
-    pub proxy_images: Vec<[u8; 32]>,
     /// Where the API keys are; nothing for the default.
     pub state_dir: Option<PathBuf>,
     /// Keys are required on loopback too.
@@ -164,12 +170,9 @@ pub enum ConfigError {
     /// `simulated` is named and links refuse it.
     #[error("tier: simulated is named, but accept_simulated is not set")]
     SimulatedNotAccepted,
-    /// Simulated evidence outside a test network.
-    #[error("accept_simulated: simulated evidence proves nothing and needs is_test = true")]
-    SimulatedNeedsTest,
-    /// Not 32 bytes of hex.
-    #[error("proxy_images: {0:?} is not an image hash (64 hex digits)")]
-    Image(String),
+    /// The keys that concern evidence.
+    #[error(transparent)]
+    Trust(#[from] TrustKeysError),
     /// The keys that concern money.
     #[error(transparent)]
     Money(#[from] PurseKeysError),
@@ -224,6 +227,8 @@ impl Options {
             max_body_bytes: self.max_body_bytes.or(file.max_body_bytes),
             is_test: self.is_test.or(file.is_test),
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            tee: self.tee.or(file.tee),
+            development_tee: self.development_tee.or(file.development_tee),
             allow_proxy_plaintext: self.allow_proxy_plaintext.or(file.allow_proxy_plaintext),
             proxy_images: first_filled(self.proxy_images, file.proxy_images),
             state_dir: self.state_dir.or(file.state_dir),
@@ -246,9 +251,17 @@ impl Options {
     pub fn build(self) -> Result<Config, ConfigError> {
         let is_test = self.is_test.unwrap_or(false);
         let accept_simulated = self.accept_simulated.unwrap_or(false);
-        if accept_simulated && !is_test {
-            return Err(ConfigError::SimulatedNeedsTest);
-        }
+        let trust = TrustKeys {
+            tee: self.tee,
+            development_tee: self.development_tee,
+            is_test,
+            accept_simulated,
+            images: self.proxy_images,
+            images_key: "proxy_images",
+            has_registry: self.chain.is_some(),
+            listens: Vec::new(),
+        };
+        let trust = trust.build()?;
         let tier = match self.tier {
             None => TierPolicy::default(),
             Some(text) => text.parse().map_err(|_| ConfigError::Tier(text))?,
@@ -327,13 +340,8 @@ impl Options {
             max_timeout: Duration::from_secs(max_timeout_s),
             max_body_bytes,
             is_test,
-            accept_simulated,
+            trust,
             allow_proxy_plaintext: self.allow_proxy_plaintext.unwrap_or(false),
-            proxy_images: self
-                .proxy_images
-                .iter()
-                .map(|text| image(text))
-                .collect::<Result<_, _>>()?,
             state_dir: self.state_dir,
             api_keys: self.api_keys.unwrap_or(false),
             allowed_origins: self.allowed_origins,
@@ -371,12 +379,6 @@ fn proxies(given: Vec<String>, has_registry: bool) -> Result<Vec<String>, Config
         MAX_PROXIES.. => Err(ConfigError::TooManyProxies),
         _ => Ok(proxies),
     }
-}
-
-fn image(text: &str) -> Result<[u8; 32], ConfigError> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(text, &mut hash).map_err(|_| ConfigError::Image(text.to_owned()))?;
-    Ok(hash)
 }
 
 fn in_range(

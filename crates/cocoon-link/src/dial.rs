@@ -9,14 +9,14 @@ use crate::{DialError, Inbox, Link, LinkOptions, secure};
 /// # Errors
 /// [`DialError`] names the step that failed.
 pub async fn dial(addr: &str, options: &LinkOptions) -> Result<(Link, Inbox), DialError> {
-    let (stream, peer) = secure::connect(addr, options).await?;
+    let (stream, attested) = secure::connect(addr, options).await?;
     let remote = stream
         .get_ref()
         .0
         .peer_addr()
         .map_err(|error| StreamError::of(Step::Link, error))?;
-    let limits = options.limits_for(&peer);
-    Link::establish(stream, peer, remote, Side::Dialler, limits)
+    let limits = options.limits_for(&attested.peer);
+    Link::establish(stream, attested, remote, Side::Dialler, limits)
         .await
         .map_err(|broken| DialError::Stream(broken.into()))
 }

@@ -37,6 +37,14 @@ pub enum StreamError {
     /// The peer refused us and said so. The original only closes.
     #[error("the peer refused this node")]
     RefusedByPeer(#[source] io::Error),
+    /// The peer refused us and said why.
+    #[error("the peer refused this node: {0}")]
+    RefusedBecause(String),
+    /// Simulated evidence, where it counts on this machine only.
+    #[error(
+        "the peer's evidence is simulated and it is not on this machine: without a registry that marks a test network, such evidence is taken on loopback only (hint: set chain and root, or use 127.0.0.1)"
+    )]
+    SimulatedFromAfar,
     /// TLS failed for another reason.
     #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),

@@ -2,10 +2,13 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use cocoon_attest::tdx::{CollateralError, TdxRefusal};
 use cocoon_attest::{Draft, DraftError, report_data};
 use rustls::crypto::aws_lc_rs::sign::any_eddsa_type;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+
+use crate::attester::{Attester, Presented};
 
 /// Validity of our certificates, in seconds (spec/network.md 3.2).
 const LIFETIME_SECONDS: u64 = 86_400;
@@ -17,13 +20,17 @@ const CLOCK_TOLERANCE_SECONDS: u64 = 60;
 pub struct Identity {
     public_key: [u8; 32],
     expires_at: u64,
+    made_at: u64,
     kind: Kind,
     certified: Arc<CertifiedKey>,
 }
 
 /// The identity that new connections present. Clones share it, so that it can be replaced on a running node.
 #[derive(Clone, Debug)]
-pub struct CurrentIdentity(Arc<RwLock<Arc<Identity>>>);
+pub struct CurrentIdentity {
+    identity: Arc<RwLock<Arc<Identity>>>,
+    renewal: Arc<tokio::sync::Mutex<()>>,
+}
 
 /// An identity could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +41,23 @@ pub enum IdentityError {
     /// The certificate does not fit its format.
     #[error("the certificate cannot be written")]
     Certificate(#[from] DraftError),
+    /// There is no quote.
+    #[error("no evidence can be made")]
+    Evidence(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The maker's collateral does not fit into a certificate.
+    #[error("the collateral for this node's quote cannot travel")]
+    Collateral(#[from] CollateralError),
+    /// The maker's collateral cannot be read.
+    #[error("the collateral for this node's quote cannot be read")]
+    Unreadable(#[source] TdxRefusal),
+    /// The maker's collateral has ended.
+    #[error("the collateral for this node's quote ended at {0} (Unix seconds)")]
+    Ended(u64),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Kind {
+    Attested(Arc<dyn Attester>),
     Simulated,
     WithoutEvidence,
     /// Simulated, and then changed by a test; it never heals itself by a renewal.
@@ -53,6 +73,15 @@ impl Identity {
     /// [`IdentityError`] when key or certificate cannot be made.
     pub fn simulated(now: u64) -> Result<Self, IdentityError> {
         Self::generate(Kind::Simulated, now, |_| {})
+    }
+
+    /// A fresh key with evidence by this attester, from the Unix second `now` for a day, or until its collateral ends. Blocks as
+    /// the attester does; see [`CurrentIdentity::renew_if_due`] for a running node.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when evidence, key or certificate cannot be made.
+    pub fn attested(attester: Arc<dyn Attester>, now: u64) -> Result<Self, IdentityError> {
+        Self::generate(Kind::Attested(attester), now, |_| {})
     }
 
     /// A fresh key without evidence, valid for a day from the Unix second `now`.
@@ -72,12 +101,12 @@ impl Identity {
         Self::generate(Kind::Altered, now, alter)
     }
 
-    /// A fresh identity of the same kind; of an altered one, without the changes.
+    /// A fresh identity of the same kind; of an altered one, without the changes. Blocks as [`Identity::attested`] does.
     ///
     /// # Errors
     /// [`IdentityError`] when key or certificate cannot be made.
     pub fn renewed(&self, now: u64) -> Result<Self, IdentityError> {
-        Self::generate(self.kind, now, |_| {})
+        Self::generate(self.kind.clone(), now, |_| {})
     }
 
     /// The Ed25519 public key.
@@ -102,7 +131,10 @@ impl Identity {
     /// The Unix second from which it should be replaced: with a third of its life left. Never for an altered one.
     pub const fn renew_at(&self) -> u64 {
         match self.kind {
-            Kind::Simulated | Kind::WithoutEvidence => self.expires_at.saturating_sub(LIFETIME_SECONDS / 3),
+            Kind::Attested(_) | Kind::Simulated | Kind::WithoutEvidence => {
+                let life = self.expires_at.saturating_sub(self.made_at);
+                self.expires_at.saturating_sub(life / 3)
+            }
             Kind::Altered => u64::MAX,
         }
     }
@@ -116,18 +148,40 @@ impl Identity {
             .map_err(|_| IdentityError::Crypto)?;
         let mut serial = [0; 16];
         aws_lc_rs::rand::fill(&mut serial).map_err(|_| IdentityError::Crypto)?;
-        let quote = match kind {
-            Kind::Simulated | Kind::Altered => Some(report_data(&public_key)),
+        let report_data = report_data(&public_key);
+        let presented = match &kind {
+            Kind::Attested(attester) => Some(
+                attester
+                    .evidence(&report_data, now)
+                    .map_err(IdentityError::Evidence)?,
+            ),
+            Kind::Simulated | Kind::Altered => Some(Presented {
+                quote: report_data.to_vec(),
+                collateral: None,
+            }),
             Kind::WithoutEvidence => None,
         };
+        let collateral = presented
+            .as_ref()
+            .and_then(|presented| presented.collateral.as_ref());
+        let holds_until = match collateral {
+            Some(collateral) => collateral.expires_at().map_err(IdentityError::Unreadable)?,
+            None => u64::MAX,
+        };
+        if holds_until <= now {
+            return Err(IdentityError::Ended(holds_until));
+        }
         let not_before = now.saturating_sub(CLOCK_TOLERANCE_SECONDS);
-        let expires_at = now.saturating_add(LIFETIME_SECONDS);
+        let expires_at = now.saturating_add(LIFETIME_SECONDS).min(holds_until);
         let mut draft = Draft::new(
             &public_key,
-            quote.as_ref().map(<[u8; 64]>::as_slice),
+            presented.as_ref().map(|presented| presented.quote.as_slice()),
             serial,
             not_before..=expires_at,
         )?;
+        if let Some(collateral) = collateral {
+            draft = draft.with_collateral(collateral.to_compact()?);
+        }
         alter(&mut draft);
         let to_be_signed = draft.to_be_signed()?;
         let signature = pair.try_sign(&to_be_signed).map_err(|_| IdentityError::Crypto)?;
@@ -139,6 +193,7 @@ impl Identity {
         Ok(Self {
             public_key,
             expires_at: draft.not_after,
+            made_at: now,
             kind,
             // Not `from_der`: it reads the certificate with webpki, which refuses the quote's critical extension.
             certified: Arc::new(CertifiedKey::new(vec![CertificateDer::from(certificate)], key)),
@@ -174,31 +229,63 @@ impl fmt::Debug for Identity {
 impl CurrentIdentity {
     /// Starts with this one.
     pub fn new(identity: Identity) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(identity))))
+        Self {
+            identity: Arc::new(RwLock::new(Arc::new(identity))),
+            renewal: Arc::default(),
+        }
+    }
+
+    /// Starts with evidence by this attester, made off the runtime's threads.
+    ///
+    /// # Errors
+    /// As [`Identity::attested`].
+    pub async fn attested(attester: Arc<dyn Attester>, now: u64) -> Result<Self, IdentityError> {
+        in_background(move || Identity::attested(attester, now))
+            .await
+            .map(Self::new)
     }
 
     /// The identity of connections that begin now.
     pub fn get(&self) -> Arc<Identity> {
         // The lock only ever guards one assignment, so a poisoned one holds a whole value.
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Connections that begin from now on present this one; running ones keep theirs.
     pub fn replace(&self, identity: Identity) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
     }
 
-    /// Replaces the identity by a fresh one of its kind if it is time to; says whether it was.
+    /// Replaces the identity by a fresh one of its kind if it is time to; says whether it was. The work is done off the
+    /// runtime's threads: a quote takes up to seconds.
     ///
     /// # Errors
     /// [`IdentityError`] when the new one cannot be made; the old one stays.
-    pub fn renew_if_due(&self, now: u64) -> Result<bool, IdentityError> {
+    pub async fn renew_if_due(&self, now: u64) -> Result<bool, IdentityError> {
+        if now < self.get().renew_at() {
+            return Ok(false);
+        }
+        // One at a time: several links may find out together.
+        let _turn = self.renewal.lock().await;
         let current = self.get();
         if now < current.renew_at() {
             return Ok(false);
         }
-        self.replace(current.renewed(now)?);
+        self.replace(in_background(move || current.renewed(now)).await?);
         Ok(true)
+    }
+}
+
+async fn in_background(
+    make: impl FnOnce() -> Result<Identity, IdentityError> + Send + 'static,
+) -> Result<Identity, IdentityError> {
+    match tokio::task::spawn_blocking(make).await {
+        Ok(made) => made,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down; nothing that waits here will run again.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

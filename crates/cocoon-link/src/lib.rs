@@ -2,13 +2,15 @@
 //!
 //! What it does: brings a TCP connection to an attested [`Link`] ([`dial`], [`Listener`]), carries one-way messages and
 //! queries on it, and, once protocol 3 is agreed, many requests side by side ([`Session`]). What it does not: decide who
-//! is acceptable (that is `cocoon_attest::Policy`), speak the roles' handshakes, or know what a request means.
+//! is acceptable (that is the policy of an [`Appraiser`]), speak the roles' handshakes, or know what a request means.
 //! Roles call it. Byte layouts: spec/network.md 1.3 to 1.7, 2 and 3; protocol 3 is `cocoon_tl::v3`.
 //!
 //! Everything that a peer sends is bounded: frames by length, queues by count and bytes, waits by deadlines. A peer that
 //! breaks a rule loses its link with a named reason; nothing else notices.
 #![forbid(unsafe_code)]
 
+mod appraiser;
+mod attester;
 mod dial;
 mod error;
 mod frame;
@@ -24,10 +26,13 @@ pub mod pow;
 mod redial;
 mod secure;
 mod session;
+mod standing;
 #[cfg(test)]
 mod testing;
 mod tls;
 
+pub use appraiser::Appraiser;
+pub use attester::{Attester, Presented};
 pub use cocoon_attest::VerifiedPeer;
 pub use dial::dial;
 pub use error::{AcceptError, DialError, ListenError, Step, StreamError};

@@ -22,6 +22,7 @@ use cocoon_attest::Side;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
+use crate::standing::{Attested, Standing};
 use crate::{LinkLimits, VerifiedPeer};
 
 pub(crate) use broken::Broken;
@@ -33,6 +34,10 @@ pub(crate) use {batch::Batch, reader::Reader};
 
 /// What a pair of joined links holds in each direction, like a pair of socket buffers.
 const PAIR_BUFFER: usize = 64 * 1024;
+
+/// From the moment at which a peer is no longer acceptable to the end of its link: for running requests to end. With the
+/// registry's poll before it, a peer is out within a minute.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// An attested connection after the `tcp.connect` exchange. Clones are the same link; it ends when the last of them and
 /// everything made from it (session, exchanges) is gone, after what is queued has been written.
@@ -104,7 +109,7 @@ impl Link {
     /// dialler greets first, and pings.
     pub(crate) async fn establish<T>(
         mut io: T,
-        peer: VerifiedPeer,
+        attested: impl Into<Attested>,
         remote_addr: SocketAddr,
         side: Side,
         limits: LinkLimits,
@@ -113,12 +118,16 @@ impl Link {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let frames = greeting::greet(&mut io, side, limits).await?;
+        let Attested { peer, standing } = attested.into();
         let core = Arc::new(Core::new(peer, remote_addr));
         let (read_half, write_half) = tokio::io::split(io);
         let mut tasks = JoinSet::new();
         tasks.spawn(reader::run(read_half, frames, Arc::clone(&core), side, limits));
         tasks.spawn(writer::run(write_half, Arc::clone(&core), 1));
         tasks.spawn(end_after(limits.longest_life, Arc::clone(&core)));
+        if let Some(standing) = standing {
+            tasks.spawn(watch_over(standing, Arc::clone(&core)));
+        }
         let inbox = Inbox {
             core: Arc::clone(&core),
         };
@@ -161,6 +170,18 @@ impl Link {
     /// Who is at the other end, as appraised during the handshake.
     pub fn peer(&self) -> &VerifiedPeer {
         &self.owner.core.peer
+    }
+
+    /// Waits until the peer is no longer acceptable by the rules that hold now, and says why. Nothing new begins on the link
+    /// then, and it ends in 20 s; whoever is done earlier closes it with these words. Cancel-safe.
+    pub async fn withdrawn(&self) -> String {
+        self.owner.core.withdrawn().await;
+        self.owner.core.withdrawal().unwrap_or_default().to_owned()
+    }
+
+    /// As [`Link::withdrawn`], if it has come to that.
+    pub fn withdrawal(&self) -> Option<String> {
+        self.owner.core.withdrawal().map(ToOwned::to_owned)
     }
 
     /// The other end's address.
@@ -252,6 +273,19 @@ impl std::fmt::Debug for Link {
 async fn end_after(life: Duration, core: Arc<Core>) {
     tokio::select! {
         () = tokio::time::sleep(life) => core.close("the peer's evidence has expired"),
+        () = core.ended() => {}
+    }
+}
+
+/// Nor the rules under which it was appraised.
+async fn watch_over(standing: Standing, core: Arc<Core>) {
+    let fallen = tokio::select! {
+        fallen = standing.fall(&core.peer) => fallen.to_string(),
+        () = core.ended() => return,
+    };
+    core.withdraw(&fallen);
+    tokio::select! {
+        () = tokio::time::sleep(DRAIN) => core.close(&fallen),
         () = core.ended() => {}
     }
 }

@@ -131,9 +131,9 @@ impl Porter {
         let load = Arc::clone(&self.load);
         let links = self.links.clone();
         self.handshakes.spawn(async move {
-            let (stream, peer) = secure::accept(tcp, &options, &load).await?;
-            let limits = options.limits_for(&peer);
-            let link = Link::establish(stream, peer, remote, Side::Acceptor, limits)
+            let (stream, attested) = secure::accept(tcp, &options, &load).await?;
+            let limits = options.limits_for(&attested.peer);
+            let link = Link::establish(stream, attested, remote, Side::Acceptor, limits)
                 .await
                 .map_err(StreamError::from)?;
             // An error means that the listener is gone, and the link with it.

@@ -1,21 +1,23 @@
-use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::{Policy, VerifiedPeer};
+use cocoon_attest::VerifiedPeer;
 
+use crate::appraiser::Appraiser;
 use crate::identity::CurrentIdentity;
 use crate::tls::TlsConfigs;
 
 /// What every link of one port, or to one kind of peer, has in common. Built once, shared by reference.
 ///
-/// Identity, policy and clock are fixed here because the TLS configurations are built from them, once and not for each
-/// connection. The identity can still be replaced on a running node: keep a clone of the [`CurrentIdentity`].
+/// Identity, appraiser and clock are fixed here because the TLS configurations are built from them, once and not for each
+/// connection. Identity and policy can still be replaced on a running node: keep a clone of the [`CurrentIdentity`] and of
+/// the [`Appraiser`].
 #[derive(Debug)]
 pub struct LinkOptions {
     identity: CurrentIdentity,
-    policy: Arc<Policy>,
+    appraiser: Appraiser,
     clock: fn() -> u64,
     tls: TlsConfigs,
+    simulated_beyond_loopback: bool,
     /// Proof of work, asked for and answered.
     pub pow: PowOptions,
     /// How long and how many handshakes may run.
@@ -68,16 +70,21 @@ pub struct LinkLimits {
 impl LinkOptions {
     /// Options with default bounds.
     ///
-    /// `clock` tells Unix seconds: certificates are judged by it. The policy is what a peer must fulfil; the default
-    /// [`Policy`] refuses everybody.
-    pub fn new(identity: impl Into<CurrentIdentity>, policy: Policy, clock: fn() -> u64) -> Self {
+    /// `clock` tells Unix seconds: certificates are judged by it. The appraiser is what a peer must fulfil, or a
+    /// [`cocoon_attest::Policy`] alone, which then stays as it is; the default policy refuses everybody.
+    pub fn new(
+        identity: impl Into<CurrentIdentity>,
+        appraiser: impl Into<Appraiser>,
+        clock: fn() -> u64,
+    ) -> Self {
         let identity = identity.into();
-        let policy = Arc::new(policy);
+        let appraiser = appraiser.into();
         Self {
-            tls: TlsConfigs::new(identity.clone(), Arc::clone(&policy), clock),
+            tls: TlsConfigs::new(identity.clone(), appraiser.clone(), clock),
             identity,
-            policy,
+            appraiser,
             clock,
+            simulated_beyond_loopback: true,
             pow: PowOptions::default(),
             handshakes: HandshakeOptions::default(),
             limits: LinkLimits::default(),
@@ -97,19 +104,37 @@ impl LinkOptions {
         self
     }
 
+    /// The same, but peers with simulated evidence are taken from this machine only, whatever the policy says: where no
+    /// registry says that the network is a test network, nobody else has to be deceived by it.
+    #[must_use]
+    pub fn with_simulated_on_loopback_only(self) -> Self {
+        Self {
+            simulated_beyond_loopback: false,
+            ..self
+        }
+    }
+
     /// What this node presents.
     pub const fn identity(&self) -> &CurrentIdentity {
         &self.identity
     }
 
     /// What a peer must fulfil.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    pub const fn appraiser(&self) -> &Appraiser {
+        &self.appraiser
     }
 
     /// Now, in Unix seconds.
     pub fn now(&self) -> u64 {
         (self.clock)()
+    }
+
+    pub(crate) const fn clock(&self) -> fn() -> u64 {
+        self.clock
+    }
+
+    pub(crate) const fn simulated_beyond_loopback(&self) -> bool {
+        self.simulated_beyond_loopback
     }
 
     /// The limits of a link to this peer: it ends when the peer's evidence does (DESIGN section 2).

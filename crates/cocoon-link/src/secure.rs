@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cocoon_attest::{Side, VerifiedPeer, appraise_certificate};
+use cocoon_attest::Side;
+use cocoon_types::Tier;
 use rustls::CommonState;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,6 +19,9 @@ use crate::error::{AcceptError, DialError, Step, StreamError};
 use crate::options::LinkOptions;
 use crate::pow::load::{PowLoad, difficulty};
 use crate::pow::{Challenge, Solution};
+use crate::standing::{Attested, Standing};
+
+mod last_words;
 
 /// Up to here a search is shorter than handing it to another thread (some tens of microseconds).
 const EASY_DIFFICULTY: i32 = 6;
@@ -27,7 +32,7 @@ const EASY_DIFFICULTY: i32 = 6;
 pub(crate) async fn connect(
     addr: &str,
     options: &LinkOptions,
-) -> Result<(client::TlsStream<TcpStream>, VerifiedPeer), DialError> {
+) -> Result<(client::TlsStream<TcpStream>, Attested), DialError> {
     let deadline = Instant::now() + options.handshakes.deadline;
     let mut tcp = timeout_at(deadline, TcpStream::connect(addr))
         .await
@@ -45,8 +50,12 @@ pub(crate) async fn connect(
     let name = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
     let connector = TlsConnector::from(Arc::clone(&options.tls().client));
     let stream = within(deadline, Step::Tls, connector.connect(name, tcp)).await?;
-    let peer = authenticated(stream.get_ref().1, Side::Acceptor, options)?;
-    Ok((stream, peer))
+    let (tcp, connection) = stream.get_ref();
+    let address = tcp
+        .peer_addr()
+        .map_err(|error| StreamError::Io(Step::Tcp, error))?;
+    let attested = authenticated(connection, Side::Acceptor, address.ip(), options)?;
+    Ok((stream, attested))
 }
 
 /// Takes a connection that a peer has opened; the stream that comes back is attested.
@@ -56,7 +65,7 @@ pub(crate) async fn accept(
     mut tcp: TcpStream,
     options: &LinkOptions,
     load: &PowLoad,
-) -> Result<(server::TlsStream<TcpStream>, VerifiedPeer), AcceptError> {
+) -> Result<(server::TlsStream<TcpStream>, Attested), AcceptError> {
     let deadline = Instant::now() + options.handshakes.deadline;
     let address = tcp
         .peer_addr()
@@ -71,9 +80,14 @@ pub(crate) async fn accept(
         .map_err(|_| StreamError::Deadline(Step::Pow))??;
 
     let acceptor = TlsAcceptor::from(Arc::clone(&options.tls().server));
-    let stream = within(deadline, Step::Tls, acceptor.accept(tcp)).await?;
-    let peer = authenticated(stream.get_ref().1, Side::Dialler, options)?;
-    Ok((stream, peer))
+    let mut stream = within(deadline, Step::Tls, acceptor.accept(tcp)).await?;
+    match authenticated(stream.get_ref().1, Side::Dialler, address.ip(), options) {
+        Ok(attested) => Ok((stream, attested)),
+        Err(error) => {
+            last_words::say(&mut stream, &error).await;
+            Err(error.into())
+        }
+    }
 }
 
 /// The peer of a finished handshake. Only now has CertificateVerify shown that it holds the key, so only now does the
@@ -81,14 +95,20 @@ pub(crate) async fn accept(
 fn authenticated(
     connection: &CommonState,
     side: Side,
+    address: IpAddr,
     options: &LinkOptions,
-) -> Result<VerifiedPeer, StreamError> {
+) -> Result<Attested, StreamError> {
     // Both sides demand a certificate, so there is one; none would be refused as malformed.
     let certificate = connection
         .peer_certificates()
         .and_then(|chain| chain.first())
         .map_or(&[][..], |certificate| certificate.as_ref());
-    appraise_certificate(certificate, side, options.policy(), options.now()).map_err(StreamError::Refused)
+    let attested = Standing::take(certificate, side, options).map_err(StreamError::Refused)?;
+    let is_simulated = attested.peer.tier() == Tier::Simulated;
+    if is_simulated && !options.simulated_beyond_loopback() && !address.to_canonical().is_loopback() {
+        return Err(StreamError::SimulatedFromAfar);
+    }
+    Ok(attested)
 }
 
 /// The dialler's part of the proof of work.

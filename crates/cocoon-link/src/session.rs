@@ -104,8 +104,13 @@ impl Session {
     /// Sends a request's head; the body and the answer follow on the exchange.
     ///
     /// # Errors
-    /// [`LinkClosed`] when the link has ended, or when the peer is the one that asks on this link.
+    /// [`LinkClosed`] when the link has ended or is about to ([`Link::withdrawn`]), or when the peer is the one that asks on this link.
     pub async fn open(&self, head: RequestHead) -> Result<Exchange, LinkClosed> {
+        if let Some(reason) = self.link.core().withdrawal() {
+            return Err(LinkClosed {
+                reason: reason.to_owned(),
+            });
+        }
         self.shared.open(&self.link, head).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::{Policy, Refusal, Side};
+use cocoon_attest::{Refusal, Side};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature_with_raw_key};
@@ -17,6 +17,7 @@ use rustls::{
     PeerIncompatible, ServerConfig, SignatureScheme,
 };
 
+use crate::appraiser::Appraiser;
 use crate::identity::CurrentIdentity;
 
 /// Both configurations, built once for a [`crate::LinkOptions`].
@@ -26,11 +27,13 @@ pub(crate) struct TlsConfigs {
     pub(crate) server: Arc<ServerConfig>,
 }
 
-/// Appraises the peer's certificate and lets rustls check that the peer holds its key.
+/// Appraises the acceptor's certificate and lets rustls check that the peer holds its key.
+///
+/// A dialler's certificate is only looked at for its key here: it is appraised when the handshake is over
+/// ([`crate::secure`]), so that the reason of a refusal can be said to it, where TLS has but an alert.
 #[derive(Debug)]
 struct Verifier {
-    peer: Side,
-    policy: Arc<Policy>,
+    appraiser: Appraiser,
     provider: Arc<CryptoProvider>,
 }
 
@@ -49,11 +52,10 @@ pub(crate) fn refusal_in(error: &Error) -> Option<Refusal> {
 
 /// A dialler that presents no certificate, for tests.
 #[cfg(test)]
-pub(crate) fn anonymous(policy: Policy, clock: fn() -> u64) -> Arc<ClientConfig> {
+pub(crate) fn anonymous(appraiser: impl Into<Appraiser>, clock: fn() -> u64) -> Arc<ClientConfig> {
     let provider = provider();
     let verifier = Verifier {
-        peer: Side::Acceptor,
-        policy: Arc::new(policy),
+        appraiser: appraiser.into(),
         provider: Arc::clone(&provider),
     };
     let config = ClientConfig::builder_with_details(provider, Arc::new(Clock(clock)))
@@ -68,22 +70,19 @@ pub(crate) fn anonymous(policy: Policy, clock: fn() -> u64) -> Arc<ClientConfig>
 // === impl TlsConfigs ===
 
 impl TlsConfigs {
-    pub(crate) fn new(identity: CurrentIdentity, policy: Arc<Policy>, clock: fn() -> u64) -> Self {
+    pub(crate) fn new(identity: CurrentIdentity, appraiser: Appraiser, clock: fn() -> u64) -> Self {
         let provider = provider();
-        let verifier = |peer| {
-            Arc::new(Verifier {
-                peer,
-                policy: Arc::clone(&policy),
-                provider: Arc::clone(&provider),
-            })
-        };
+        let verifier = Arc::new(Verifier {
+            appraiser,
+            provider: Arc::clone(&provider),
+        });
         let identity = Arc::new(identity);
 
         let mut client = ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(Clock(clock)))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("invariant: the provider has TLS 1.3 cipher suites")
             .dangerous()
-            .with_custom_certificate_verifier(verifier(Side::Acceptor))
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
             .with_client_cert_resolver(Arc::clone(&identity) as Arc<dyn ResolvesClientCert>);
         client.enable_sni = false;
         client.enable_early_data = false;
@@ -93,7 +92,7 @@ impl TlsConfigs {
         let mut server = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(Clock(clock)))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("invariant: the provider has TLS 1.3 cipher suites")
-            .with_client_cert_verifier(verifier(Side::Dialler))
+            .with_client_cert_verifier(verifier)
             .with_cert_resolver(identity);
         server.send_tls13_tickets = 0;
         server.session_storage = Arc::new(NoServerSessionStorage {});
@@ -121,14 +120,6 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 // === impl Verifier ===
 
 impl Verifier {
-    fn appraise(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-        // The result is dropped on purpose: nobody may hold a VerifiedPeer before CertificateVerify has been checked, so
-        // `secure` appraises again when the handshake is over.
-        cocoon_attest::appraise_certificate(certificate, self.peer, &self.policy, now.as_secs())
-            .map(drop)
-            .map_err(refused)
-    }
-
     fn verify_signature(
         &self,
         message: &[u8],
@@ -164,8 +155,12 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.appraise(end_entity, now)
-            .map(|()| ServerCertVerified::assertion())
+        // The result is dropped on purpose: nobody may hold a VerifiedPeer before CertificateVerify has been checked, so
+        // `secure` asks again when the handshake is over; the appraiser remembers.
+        self.appraiser
+            .appraise(end_entity, Side::Acceptor, now.as_secs())
+            .map(|_| ServerCertVerified::assertion())
+            .map_err(refused)
     }
 
     fn verify_tls12_signature(
@@ -200,10 +195,12 @@ impl ClientCertVerifier for Verifier {
         &self,
         end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
+        _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.appraise(end_entity, now)
-            .map(|()| ClientCertVerified::assertion())
+        // Nothing is known of this peer yet: no stream leaves `secure` before the appraisal.
+        cocoon_attest::public_key(end_entity)
+            .map(|_| ClientCertVerified::assertion())
+            .map_err(refused)
     }
 
     fn verify_tls12_signature(

@@ -4,12 +4,10 @@ mod payments;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
 use cocoon_chain::{HttpChainError, wallet_file::WalletFileError};
 use cocoon_contracts::KeyError;
-use cocoon_link::{
-    CurrentIdentity, Identity, IdentityError, Inbox, Link, LinkOptions, ListenError, Listener, PowOptions,
-};
+use cocoon_link::{Inbox, Link, ListenError, Listener, PowOptions};
+use cocoon_trust::{Peers, Trust, TrustError};
 use cocoon_web::{
     admin::{self, Health},
     clock::unix_now,
@@ -50,9 +48,9 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No key or certificate could be made.
-    #[error("cannot make this node's identity")]
-    Identity(#[source] IdentityError),
+    /// There is nothing to present, or nothing to go by.
+    #[error("this node's evidence and policies cannot be had")]
+    Trust(#[from] TrustError),
     /// A listener of the network cannot be bound.
     #[error("{key}: cannot listen on {addr}")]
     Listen {
@@ -105,9 +103,6 @@ pub enum RunError {
     Books(#[from] BooksError),
 }
 
-/// An identity is due with eight hours left; ten minutes of them do not matter.
-const RENEWAL_CHECK: Duration = Duration::from_secs(600);
-
 /// Between two looks at the lines: much shorter than any scrape.
 const LINES_EVERY: Duration = Duration::from_secs(1);
 
@@ -150,21 +145,22 @@ impl App {
             },
         )
         .map_err(StartError::Guard)?;
-        let identity = CurrentIdentity::new(identity(&config).map_err(StartError::Identity)?);
+        let registry = config.money.as_ref().map(|money| &money.purse);
+        let trust = Trust::start(&config.trust, "proxy", registry, unix_now).await?;
         let clients = listen(
             "listen_clients",
             config.listen_clients,
             &config,
-            &identity,
-            clients_policy,
+            &trust,
+            Peers::Clients,
         )
         .await?;
         let workers = listen(
             "listen_workers",
             config.listen_workers,
             &config,
-            &identity,
-            workers_policy,
+            &trust,
+            Peers::Workers,
         )
         .await?;
         let on_admin = |source| StartError::Admin {
@@ -173,7 +169,7 @@ impl App {
         };
         let admin = TcpListener::bind(config.admin).await.map_err(on_admin)?;
         let admin_addr = admin.local_addr().map_err(on_admin)?;
-        let (node, rest_room) = Node::new(&config, identity, ledger);
+        let (node, rest_room) = Node::new(&config, trust, ledger);
         Ok(Self {
             config,
             node,
@@ -232,7 +228,11 @@ impl App {
             "resting places"
         });
         chores.spawn(watch_lines(Arc::clone(&node)));
-        chores.spawn(renew_identity(node.identity.clone()));
+        let kept = Arc::clone(&node);
+        chores.spawn(async move {
+            kept.trust.keep().await;
+            "trust"
+        });
         doors.spawn(serve_admin(
             Arc::clone(&node),
             self.admin,
@@ -322,18 +322,6 @@ async fn watch_lines(node: Arc<Node>) -> &'static str {
     }
 }
 
-/// Replaces key and certificate before they expire; they live for a day.
-async fn renew_identity(identity: CurrentIdentity) -> &'static str {
-    loop {
-        sleep(RENEWAL_CHECK).await;
-        match identity.renew_if_due(unix_now()) {
-            Ok(true) => tracing::info!("this node has a fresh identity"),
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "this node's identity could not be renewed"),
-        }
-    }
-}
-
 async fn serve_admin(
     node: Arc<Node>,
     listener: TcpListener,
@@ -342,8 +330,11 @@ async fn serve_admin(
 ) -> &'static str {
     let asked = Arc::clone(&node);
     let health = Arc::new(move || Health {
-        ready: !asked.is_draining(),
-        detail: json!({"workers": asked.board.view(|table, _| table.workers().count())}),
+        ready: !asked.is_draining() && asked.trust.clock_fault().is_none(),
+        detail: json!({
+            "workers": asked.board.view(|table, _| table.workers().count()),
+            "clock": asked.trust.clock_fault().map(|fault| fault.to_string()),
+        }),
     });
     let routes = admin::router(health, node.metrics.registry.clone())
         .merge(statement::routes(Arc::clone(&node)))
@@ -356,58 +347,16 @@ async fn listen(
     key: &'static str,
     addr: SocketAddr,
     config: &Config,
-    identity: &CurrentIdentity,
-    policy: fn(&Config) -> Policy,
+    trust: &Trust,
+    peers: Peers,
 ) -> Result<Listener, StartError> {
-    let options = LinkOptions::new(identity.clone(), policy(config), unix_now).with_pow(PowOptions {
+    let options = trust.link_options(peers).with_pow(PowOptions {
         difficulty: config.pow_difficulty,
         ..PowOptions::default()
     });
     let options = options.with_largest_frame(LARGEST_FRAME);
     let bound = Listener::bind(addr, Arc::new(options)).await;
     bound.map_err(|source| StartError::Listen { key, addr, source })
-}
-
-fn identity(config: &Config) -> Result<Identity, IdentityError> {
-    if config.accept_simulated {
-        Identity::simulated(unix_now())
-    } else {
-        Identity::without_evidence(unix_now())
-    }
-}
-
-/// A client needs no evidence; if it brings some, it must be good.
-fn clients_policy(config: &Config) -> Policy {
-    Policy {
-        evidence: EvidenceRule::Optional {
-            simulated: simulated(config),
-        },
-        image_hashes: ImageRule::Any,
-        ..Policy::default()
-    }
-}
-
-/// A worker needs evidence of a listed image.
-fn workers_policy(config: &Config) -> Policy {
-    Policy {
-        evidence: EvidenceRule::Required {
-            simulated: simulated(config),
-        },
-        image_hashes: if config.is_test && config.worker_images.is_empty() {
-            ImageRule::Any
-        } else {
-            ImageRule::Listed(config.worker_images.clone())
-        },
-        ..Policy::default()
-    }
-}
-
-fn simulated(config: &Config) -> Simulated {
-    if config.is_test && config.accept_simulated {
-        Simulated::AcceptOnTestNetwork
-    } else {
-        Simulated::Refuse
-    }
 }
 
 #[cfg(test)]

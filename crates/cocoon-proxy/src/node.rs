@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use cocoon_link::{CurrentIdentity, EnginePlace, Session};
+use cocoon_link::{EnginePlace, Session};
+use cocoon_trust::Trust;
 use cocoon_types::{Address, ModelName, Tier, TierPolicy};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -46,7 +47,8 @@ pub(crate) struct Node {
     pub(crate) original_floor: Option<Tier>,
     /// Places for links to the original's peers.
     pub(crate) original_links: Arc<Semaphore>,
-    pub(crate) identity: CurrentIdentity,
+    /// What this proxy shows, whom it takes, and its clock's standing.
+    pub(crate) trust: Trust,
     pub(crate) is_test: bool,
     pub(crate) accepts_simulated: bool,
     pub(crate) listing: Listing,
@@ -100,11 +102,7 @@ pub(crate) struct OpenRequest {
 // === impl Node ===
 
 impl Node {
-    pub(crate) fn new(
-        config: &Config,
-        identity: CurrentIdentity,
-        ledger: Arc<dyn Ledger>,
-    ) -> (Arc<Self>, RestRoom) {
+    pub(crate) fn new(config: &Config, trust: Trust, ledger: Arc<dyn Ledger>) -> (Arc<Self>, RestRoom) {
         let (resting, rest_room) = mpsc::channel(MAX_RESTING);
         let board = Board::new(config.queue);
         let node = Self {
@@ -117,9 +115,9 @@ impl Node {
             },
             original_floor: config.original_floor,
             original_links: Arc::new(Semaphore::new(original::MAX_LINKS)),
-            identity,
+            trust,
             is_test: config.is_test,
-            accepts_simulated: config.accept_simulated,
+            accepts_simulated: config.trust.accept_simulated,
             listing: Listing::default(),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -164,7 +162,7 @@ impl Node {
     pub(crate) fn expected(&self) -> Expected {
         Expected {
             is_test: self.is_test,
-            public_key: *self.identity.get().public_key(),
+            public_key: *self.trust.identity().get().public_key(),
             books: self.ledger.books().cloned(),
             original: self.original_policy(),
         }

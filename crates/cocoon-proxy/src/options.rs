@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_accounting::{Policy, When};
 use cocoon_chain::{PurseKeys, PurseKeysError, PurseOptions};
+use cocoon_trust::{TrustConfig, TrustKeys, TrustKeysError};
 use cocoon_types::{Address, AddressError, Tier};
 use serde::Deserialize;
 
@@ -26,8 +27,15 @@ pub struct Options {
     /// Accept and present simulated evidence, which anybody can make; test networks only [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_PROXY_ACCEPT_SIMULATED")]
     pub accept_simulated: Option<bool>,
-    /// Image hashes that workers may run, in hex; empty refuses every worker, except on a test network, where it
-    /// accepts any
+    /// What this node shows of its hardware: `none`, `machine` (this machine's TEE) or `development` (test networks only)
+    /// [default: none; with accept_simulated the original's simulated quote]
+    #[arg(long, value_name = "KIND", env = "COCOON_PROXY_TEE")]
+    pub tee: Option<String>,
+    /// Directory of the development TEE that all nodes of this test network share; made if it is not there
+    #[arg(long, value_name = "DIR", env = "COCOON_PROXY_DEVELOPMENT_TEE")]
+    pub development_tee: Option<PathBuf>,
+    /// Image hashes that workers may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none
+    /// given means nobody, except on a test network, where it means any
     #[arg(
         long,
         value_name = "HEX",
@@ -94,10 +102,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// A test network.
     pub is_test: bool,
-    /// Simulated evidence is accepted; implies `is_test`.
-    pub accept_simulated: bool,
-    /// Images that workers may run; none given means any on a test network, and nobody elsewhere.
-    pub worker_images: Vec<[u8; 32]>,
+    /// What this node shows, and whom it takes.
+    pub trust: TrustConfig,
     /// Proof of work, in bits.
     pub pow_difficulty: u8,
     /// Waiting requests per model.
@@ -133,12 +139,9 @@ pub struct MoneyConfig {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Simulated evidence outside a test network.
-    #[error("accept_simulated: simulated evidence proves nothing and needs is_test = true")]
-    SimulatedNeedsTest,
-    /// Not 32 bytes of hex.
-    #[error("worker_images: {0:?} is not an image hash (64 hex digits)")]
-    Image(String),
+    /// The keys that concern evidence.
+    #[error(transparent)]
+    Trust(#[from] TrustKeysError),
     /// Neither a floor nor a refusal.
     #[error(
         "original_peers: {0:?} is none of attested, open and refuse (protocol 2 or less is never confidential)"
@@ -200,6 +203,8 @@ impl Options {
             admin: self.admin.or(file.admin),
             is_test: self.is_test.or(file.is_test),
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            tee: self.tee.or(file.tee),
+            development_tee: self.development_tee.or(file.development_tee),
             worker_images: if self.worker_images.is_empty() {
                 file.worker_images
             } else {
@@ -228,19 +233,16 @@ impl Options {
     /// [`ConfigError`] names the key that is wrong.
     pub fn build(self) -> Result<Config, ConfigError> {
         let is_test = self.is_test.unwrap_or(false);
-        let accept_simulated = self.accept_simulated.unwrap_or(false);
-        if accept_simulated && !is_test {
-            return Err(ConfigError::SimulatedNeedsTest);
-        }
         let pow_difficulty = self.pow_difficulty.unwrap_or(20);
         if pow_difficulty > 28 {
             return Err(ConfigError::PowDifficulty(pow_difficulty));
         }
-        let worker_images = self
-            .worker_images
-            .iter()
-            .map(|text| image(text))
-            .collect::<Result<_, _>>()?;
+        let listen_clients = self
+            .listen_clients
+            .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11002)));
+        let listen_workers = self
+            .listen_workers
+            .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11001)));
         let original_floor = match self.original_peers.as_deref() {
             None | Some("attested") => Some(Tier::Attested),
             Some("open") => Some(Tier::Open),
@@ -248,6 +250,19 @@ impl Options {
             Some(other) => return Err(ConfigError::OriginalPeers(other.to_owned())),
         };
         let money = money(&self, is_test)?;
+        let trust = TrustKeys {
+            tee: self.tee,
+            development_tee: self.development_tee,
+            is_test,
+            accept_simulated: self.accept_simulated.unwrap_or(false),
+            images: self.worker_images,
+            images_key: "worker_images",
+            has_registry: money.is_some(),
+            listens: vec![
+                ("listen_clients", listen_clients.ip()),
+                ("listen_workers", listen_workers.ip()),
+            ],
+        };
         let seconds = |key, value: Option<u64>, default, least, most| {
             in_range(key, value.unwrap_or(default), least, most).map(Duration::from_secs)
         };
@@ -256,16 +271,11 @@ impl Options {
             in_range(key, u64::try_from(value).unwrap_or(u64::MAX), least, most).map(|_| value)
         };
         Ok(Config {
-            listen_clients: self
-                .listen_clients
-                .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11002))),
-            listen_workers: self
-                .listen_workers
-                .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11001))),
+            listen_clients,
+            listen_workers,
             admin: self.admin.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 11000))),
             is_test,
-            accept_simulated,
-            worker_images,
+            trust: trust.build()?,
             pow_difficulty,
             queue: count("queue", self.queue, DEFAULT_QUEUE, 0, 100_000)?,
             queue_wait: seconds("queue_wait_s", self.queue_wait_s, DEFAULT_QUEUE_WAIT_S, 0, 3600)?,
@@ -346,12 +356,6 @@ fn in_range(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64,
             most,
         })
     }
-}
-
-fn image(text: &str) -> Result<[u8; 32], ConfigError> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(text, &mut hash).map_err(|_| ConfigError::Image(text.to_owned()))?;
-    Ok(hash)
 }
 
 #[cfg(test)]

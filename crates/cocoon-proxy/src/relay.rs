@@ -94,6 +94,10 @@ async fn relay(
     if node.is_draining() {
         return Err(Refusal::new(Fault::Draining, "the proxy is shutting down").into());
     }
+    if let Some(fault) = node.trust.clock_fault() {
+        let message = format!("the proxy takes nothing new: {fault}");
+        return Err(Refusal::new(Fault::Draining, message).into());
+    }
     if head.body_bytes > MAX_BODY_BYTES as u64 {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
         return Err(Refusal::new(Fault::BodyTooLarge, message).into());

@@ -8,7 +8,7 @@ use cocoon_link::{Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
 use cocoon_tl::{TlObject as _, peek_id, worker};
 use cocoon_types::{Coefficient, Fault};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::{
     clients::{MOVED, hello},
@@ -25,6 +25,9 @@ use crate::{
 /// Time for a worker's hello, which needs no round trip.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How often a worker that is to go is looked at.
+const DRAIN_STEP: Duration = Duration::from_millis(100);
+
 /// Between two changes that one worker makes to its offer; the first comes at once.
 const BETWEEN_CHANGES: Duration = Duration::from_millis(250);
 
@@ -37,6 +40,8 @@ pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
         return;
     };
     let _counted = node.metrics.link(Leg::WORKERS);
+    // With a translator between, the session is on another link than the worker.
+    let outer = link.clone();
     let Some(Joined {
         link,
         inbox,
@@ -49,7 +54,9 @@ pub(crate) async fn serve(node: Arc<Node>, link: Link, mut inbox: Inbox) {
     let (session, mut events) = Session::start(link, inbox, hello(), Fault::WorkerLost);
     let reason = match timeout(HELLO_DEADLINE, events.recv()).await {
         Ok(Some(Event::Hello(hello))) if hello.endpoints.is_empty() => "a worker without any endpoint",
-        Ok(Some(Event::Hello(hello))) => on_board(&node, &session, events, announced, hello, moved).await,
+        Ok(Some(Event::Hello(hello))) => {
+            on_board(&node, &session, &outer, events, announced, hello, moved).await
+        }
         Ok(Some(_)) => "the worker's first message is not its hello",
         Ok(None) => "its link ended",
         Err(_) => "no hello within 10 s",
@@ -75,6 +82,7 @@ impl Drop for OnBoard<'_> {
 async fn on_board(
     node: &Node,
     session: &Session,
+    outer: &Link,
     mut events: Events,
     announced: Announced,
     hello: Hello,
@@ -114,9 +122,36 @@ async fn on_board(
     let id = node.board.add(offer, Arc::clone(&peer));
     let _on_board = OnBoard { node, id };
     tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
-    let reason = converse(node, &peer, &mut events, id, unwanted).await;
+    let reason = tokio::select! {
+        reason = converse(node, &peer, &mut events, id, unwanted) => reason,
+        reason = no_longer_acceptable(node, outer, id) => {
+            tracing::warn!(worker = %id, reason, "a worker is no longer acceptable");
+            outer.close(&reason);
+            "it is no longer acceptable"
+        }
+    };
     tracing::info!(worker = %id, reason, "a worker has gone");
     reason
+}
+
+/// Waits until the worker's evidence no longer satisfies the rules, gives it nothing new, and waits for what it has begun; the
+/// link ends soon in any case. Gives the reason.
+async fn no_longer_acceptable(node: &Node, outer: &Link, id: WorkerId) -> String {
+    let reason = outer.withdrawn().await;
+    loop {
+        // Again and again: the worker may announce itself meanwhile.
+        node.board.set_enabled(id, false);
+        let running = node.board.view(|table, _| {
+            table
+                .workers()
+                .find(|worker| worker.id == id)
+                .map_or(0, |worker| worker.load.running())
+        });
+        if running == 0 {
+            return reason;
+        }
+        sleep(DRAIN_STEP).await;
+    }
 }
 
 async fn converse(

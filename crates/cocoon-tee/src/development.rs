@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA384, digest};
 use cocoon_attest::tdx::{Collateral, CollateralError, CollateralParts};
 use cocoon_attest::{Measurements, Roots, RootsError};
 
@@ -13,6 +14,7 @@ mod key;
 mod pki;
 mod platform;
 mod quote;
+mod save;
 mod text;
 
 pub use fault::{
@@ -23,6 +25,7 @@ use key::Key;
 use pki::Pki;
 use platform::Platform;
 use quote::Order;
+pub use save::SaveError;
 pub use text::ADVISORY;
 
 /// The TCB evaluation number of development collateral.
@@ -37,6 +40,7 @@ const QE_MISC_SELECT: u32 = 0;
 ///
 /// Everybody on one development network shares one of them, so that all evidence leads to the same root.
 pub struct DevelopmentTee {
+    made_at: u64,
     pki: Pki,
     platform: Platform,
     attestation_key: Key,
@@ -96,6 +100,7 @@ impl DevelopmentTee {
     fn make(now: u64, fault: Option<Fault>) -> Result<Self, DevelopmentError> {
         let platform = Platform::new(fault);
         Ok(Self {
+            made_at: now,
             pki: Pki::new(now, &platform, fault)?,
             platform,
             attestation_key: Key::generate()?,
@@ -178,6 +183,21 @@ impl DevelopmentTee {
             text.push(' ');
         }
         Ok((text, signature.to_vec()))
+    }
+}
+
+/// What a development TEE measures of a role of this network: there is no image, so a name stands for it.
+pub fn image(role: &str) -> Measurements {
+    let measured = |what: &str| {
+        let mut register = [0; 48];
+        let named = format!("cocoon DEVELOPMENT ONLY {what}");
+        register.copy_from_slice(digest(&SHA384, named.as_bytes()).as_ref());
+        register
+    };
+    Measurements {
+        mrtd: measured("image"),
+        mr_config_id: measured(role),
+        ..Measurements::ZERO
     }
 }
 

@@ -11,14 +11,17 @@ use std::{
 };
 
 use anyhow::Context as _;
+use cocoon_attest::Measurements;
 use cocoon_chain::{
     At, Chain, Ledger, LedgerChain, LedgerOptions, Status, WalletSender, WalletSenderOptions, serve,
     wallet_file::WalletFile,
 };
 use cocoon_contracts::{
     Params, RootConfig, code,
+    root::{Change, Message},
     wallet::{Outgoing, mode},
 };
+use cocoon_tee::development::image;
 use cocoon_types::{Address, Multipliers, Nanoton};
 use cocoon_web::{
     clock::unix_now,
@@ -39,6 +42,8 @@ pub struct Money {
     pub root: Address,
     /// The parameters that it was deployed with.
     pub params: Params,
+    /// The registry's owner.
+    owner: WalletSender,
     dir: TempDir,
     _tasks: JoinSet<()>,
 }
@@ -54,6 +59,14 @@ impl Money {
     /// # Errors
     /// When the chain or the root contract cannot be had.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_as(true).await
+    }
+
+    /// The same; `is_test` is what the registry says of the network. The ledger is one for tests in any case.
+    ///
+    /// # Errors
+    /// When the chain or the root contract cannot be had.
+    pub async fn start_as(is_test: bool) -> anyhow::Result<Self> {
         let options = LedgerOptions {
             is_test: true,
             instant: true,
@@ -65,35 +78,33 @@ impl Money {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(chain.clone(), listener, guard, CancellationToken::new()));
         let dir = tempfile::tempdir()?;
-        let params = params();
-        let mut money = Self {
-            chain,
-            url: format!("http://{address}"),
-            root: Address::new([0; 32]),
-            params: params.clone(),
-            dir,
-            _tasks: tasks,
-        };
-        let (owner, _) = money.wallet("owner").await?;
-        let owner = WalletFile::open(&owner)?.into_wallet();
+        let params = Params { is_test, ..params() };
+        let path = dir.path().join("owner.toml");
+        let owner = WalletFile::open_or_create(&path)?;
+        chain.faucet(owner.address(), COINS).await?;
+        let owner = owner.into_wallet();
         let config = RootConfig {
             owner: owner.address(),
             version: 1,
             proxies: Vec::new(),
             last_proxy_seqno: 0,
-            proxy_hashes: BTreeSet::new(),
-            worker_hashes: BTreeSet::new(),
+            proxy_hashes: images("proxy"),
+            worker_hashes: images("worker"),
             model_hashes: BTreeSet::new(),
-            params,
+            params: params.clone(),
             key_manager: None,
         };
         let state_init = config.state_init();
-        money.root = state_init.address();
-        let sender = WalletSender::start(
-            Arc::new(money.chain.clone()),
-            owner,
-            WalletSenderOptions::default(),
-        );
+        let sender = WalletSender::start(Arc::new(chain.clone()), owner, WalletSenderOptions::default());
+        let money = Self {
+            chain,
+            url: format!("http://{address}"),
+            root: state_init.address(),
+            params,
+            owner: sender,
+            dir,
+            _tasks: tasks,
+        };
         let deploy = Outgoing {
             to: money.root,
             value: Nanoton::new(100_000_000),
@@ -103,13 +114,35 @@ impl Money {
             mode: mode::PAY_FEE,
             comment: None,
         };
-        sender.send(deploy).await?;
+        money.owner.send(deploy).await?;
         let root = money.chain.account(money.root, At::Latest).await?;
         anyhow::ensure!(
             root.status == Status::Active,
             "the root contract did not come to be"
         );
         Ok(money)
+    }
+
+    /// Changes the registry.
+    ///
+    /// # Errors
+    /// When the chain refuses.
+    pub async fn change(&self, change: Change) -> anyhow::Result<()> {
+        let message = Message {
+            query_id: unix_now(),
+            change,
+        };
+        let outgoing = Outgoing {
+            to: self.root,
+            value: Nanoton::new(100_000_000),
+            bounce: true,
+            state_init: None,
+            body: Some(message.to_cell()),
+            mode: mode::PAY_FEE,
+            comment: None,
+        };
+        self.owner.send(outgoing).await?;
+        Ok(())
     }
 
     /// A wallet of this name with coins in it; its file and its address.
@@ -140,6 +173,11 @@ impl Money {
     pub async fn balance(&self, address: Address) -> anyhow::Result<Nanoton> {
         Ok(self.chain.account(address, At::Latest).await?.balance)
     }
+}
+
+/// What nodes here show: the original's simulated quote, or the development TEE's.
+fn images(role: &str) -> BTreeSet<[u8; 32]> {
+    BTreeSet::from([Measurements::ZERO.image_hash(), image(role).image_hash()])
 }
 
 fn params() -> Params {

@@ -41,6 +41,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("cocoon-tee", Layer::Transport),
     ("cocoon-testkit", Layer::Test),
     ("cocoon-tl", Layer::Pure),
+    ("cocoon-trust", Layer::Transport),
     ("cocoon-types", Layer::Pure),
     ("cocoon-web", Layer::Transport),
     ("cocoon-worker", Layer::Role),

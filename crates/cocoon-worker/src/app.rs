@@ -3,10 +3,10 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use cocoon_accounting::WorkerPolicy;
-use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
 use cocoon_chain::{Purse, PurseError};
 use cocoon_engine::{EngineKey, EngineKeyError, EngineOptions};
-use cocoon_link::{CurrentIdentity, Identity, IdentityError, LinkOptions, PowOptions};
+use cocoon_link::{LinkOptions, PowOptions};
+use cocoon_trust::{Peers, TeeChoice, Trust, TrustError};
 use cocoon_types::Private;
 use cocoon_web::{
     admin::{self, Health},
@@ -43,9 +43,9 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No key or certificate could be made.
-    #[error("cannot make this node's identity")]
-    Identity(#[source] IdentityError),
+    /// There is nothing to present, or nothing to go by.
+    #[error("this node's evidence and policies cannot be had")]
+    Trust(#[from] TrustError),
     /// A file that the configuration names is not there.
     #[error("{key}: cannot read {path}")]
     File {
@@ -114,8 +114,9 @@ impl App {
             key: engine_key(&config).await?,
             ..EngineOptions::default()
         };
-        let identity = CurrentIdentity::new(identity(&config).map_err(StartError::Identity)?);
-        let links = LinkOptions::new(identity.clone(), policy(&config), unix_now).with_pow(PowOptions {
+        let trust = Trust::start(&config.trust, "worker", config.purse.as_ref(), unix_now).await?;
+        let proxies = Peers::Proxies { or_open: false };
+        let links = trust.link_options(proxies).with_pow(PowOptions {
             max_difficulty: config.max_pow,
             ..PowOptions::default()
         });
@@ -135,7 +136,7 @@ impl App {
                 Some(Till { purse, owner, policy })
             }
         };
-        let shop = Shop::new(&config, identity, view, suspicion, till);
+        let shop = Shop::new(&config, trust, view, suspicion, till);
         Ok(Self {
             config,
             shop,
@@ -158,8 +159,10 @@ impl App {
     /// # Errors
     /// [`RunError`] when a task that the worker cannot do without has ended.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
-        if !self.config.accept_simulated {
-            tracing::warn!("this build has no hardware evidence: proxies will refuse this worker");
+        if matches!(self.config.trust.tee, TeeChoice::None) {
+            tracing::warn!(
+                "this worker shows no evidence (tee): only a test network without a registry takes it, at tier open"
+            );
         }
         let shop = self.shop;
         let mut tasks: JoinSet<&'static str> = JoinSet::new();
@@ -186,6 +189,14 @@ impl App {
                 "pay"
             });
         }
+        let (kept, stopped) = (Arc::clone(&shop), shop.stopped.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = kept.trust.keep() => {}
+                () = stopped.cancelled() => {}
+            }
+            "trust"
+        });
         tasks.spawn(serve_admin(Arc::clone(&shop), self.admin, self.guard));
         let ended = tokio::select! {
             () = shutdown.cancelled() => None,
@@ -208,7 +219,11 @@ async fn serve_admin(shop: Arc<Shop>, listener: TcpListener, guard: Guard) -> &'
     let asked = Arc::clone(&shop);
     let health = Arc::new(move || Health {
         ready: asked.is_enabled() && asked.metrics.links() > 0,
-        detail: json!({"engine": asked.engine.borrow().ready, "proxies": asked.metrics.links()}),
+        detail: json!({
+            "engine": asked.engine.borrow().ready,
+            "proxies": asked.metrics.links(),
+            "clock": asked.trust.clock_fault().map(|fault| fault.to_string()),
+        }),
     });
     let stopped = shop.stopped.clone();
     let routes = admin::router(health, shop.metrics.registry.clone())
@@ -232,34 +247,4 @@ async fn engine_key(config: &Config) -> Result<Option<EngineKey>, StartError> {
     EngineKey::new(&Private::new(text))
         .map(Some)
         .map_err(StartError::Key)
-}
-
-fn identity(config: &Config) -> Result<Identity, IdentityError> {
-    if config.accept_simulated {
-        Identity::simulated(unix_now())
-    } else {
-        Identity::without_evidence(unix_now())
-    }
-}
-
-/// A proxy needs evidence of a listed image, except on a test network without a list.
-fn policy(config: &Config) -> Policy {
-    let simulated = if config.is_test && config.accept_simulated {
-        Simulated::AcceptOnTestNetwork
-    } else {
-        Simulated::Refuse
-    };
-    if config.is_test && config.proxy_images.is_empty() {
-        Policy {
-            evidence: EvidenceRule::Optional { simulated },
-            image_hashes: ImageRule::Any,
-            ..Policy::default()
-        }
-    } else {
-        Policy {
-            evidence: EvidenceRule::Required { simulated },
-            image_hashes: ImageRule::Listed(config.proxy_images.clone()),
-            ..Policy::default()
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cocoon_link::{Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_link::{Event, Events, Hello, Link, LinkOptions, Redial, Session, dial};
 use cocoon_original::{AskerRules, Bridge, Terms, VERSIONS, join_asker};
 use cocoon_tl::{TlObject as _, peek_id, proxy, worker};
 use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
@@ -27,6 +27,9 @@ use crate::{
 /// For the refusals of requests that a stopping worker cuts off; they need no round trip.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Why a link ends that is dialled again at once.
+const RENEWAL: &str = "fresh evidence is due";
+
 /// How long before the expiry of a proxy's evidence its link is given up, in seconds: time for running requests to end.
 const RETIRE_BEFORE: u64 = 1800;
 
@@ -42,6 +45,11 @@ pub(crate) async fn keep(shop: Arc<Shop>, options: Arc<LinkOptions>, proxy: Stri
         if let Some((leg, events)) = leg {
             // Not raced with the worker's end: the conversation sees it itself, and has last words.
             let reason = leg.work(events).await;
+            if reason == RENEWAL {
+                tracing::info!(proxy, reason, "the link to a proxy is renewed");
+                redial = Redial::new();
+                continue;
+            }
             tracing::warn!(proxy, reason, "the link to a proxy has ended");
         }
         tokio::select! {
@@ -61,10 +69,10 @@ async fn introduced(
 ) -> Option<(Leg, Events)> {
     // Nothing can be announced before the engine has said what it serves.
     let served = first_offer(shop.engine.clone()).await;
-    if let Err(error) = shop.identity.renew_if_due(unix_now()) {
+    if let Err(error) = shop.trust.identity().renew_if_due(unix_now()).await {
         tracing::error!(%error, "this node's identity could not be renewed");
     }
-    let renew_at = shop.identity.get().renew_at();
+    let renew_at = shop.trust.identity().get().renew_at();
     let (link, inbox) = match dial(proxy, options).await {
         Ok(dialled) => dialled,
         Err(error) => {
@@ -87,6 +95,8 @@ async fn introduced(
     };
     *was_told = false;
     tracing::info!(proxy, model = %served.model, enabled, version, "working for a proxy");
+    // With a translator between, the session is on another link than the proxy.
+    let outer = link.clone();
     let (link, inbox, bridge) = if VERSIONS.contains(&version) {
         let (link, inbox, bridge) = join_asker((link, inbox), terms(shop, version)?, rules(&served))
             .await
@@ -102,6 +112,7 @@ async fn introduced(
         session,
         pay,
         bridge,
+        outer,
         announced: enabled,
         retire_in,
         retiring: false,
@@ -186,6 +197,8 @@ struct Leg {
     pay: Option<Arc<Pay>>,
     /// Between us and a proxy of protocol 2 or less.
     bridge: Option<Bridge>,
+    /// The link to the proxy itself.
+    outer: Link,
     /// Whether the proxy believes us to be enabled.
     announced: bool,
     /// From its beginning to its retirement.
@@ -227,6 +240,7 @@ impl Leg {
     async fn converse(mut self, mut events: Events) -> &'static str {
         let _counted = self.shop.metrics.link();
         let mut engine = self.shop.engine.clone();
+        let mut clock = self.shop.trust.clock_faults();
         // Requests end with their link: dropping the set drops them, and the engine's connections in them.
         let mut requests = JoinSet::new();
         let mut chores = JoinSet::new();
@@ -241,8 +255,12 @@ impl Leg {
                 return reason;
             }
             if self.retiring && requests.is_empty() {
-                self.session.link().close("fresh evidence is due");
-                return "fresh evidence is due";
+                if let Some(reason) = self.outer.withdrawal() {
+                    self.outer.close(&reason);
+                    return "the proxy is no longer acceptable";
+                }
+                self.session.link().close(RENEWAL);
+                return RENEWAL;
             }
             let event = tokio::select! {
                 Some(_) = requests.join_next() => continue,
@@ -252,6 +270,12 @@ impl Leg {
                     self.retiring = true;
                     continue;
                 }
+                reason = self.outer.withdrawn(), if !self.retiring => {
+                    tracing::warn!(reason, "a proxy is no longer acceptable");
+                    self.retiring = true;
+                    continue;
+                }
+                Ok(()) = clock.changed() => continue,
                 () = self.shop.draining.cancelled(), if !draining => {
                     draining = true;
                     continue;

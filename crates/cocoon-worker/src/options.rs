@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration}
 
 use cocoon_chain::PurseKeys;
 use cocoon_engine::EngineKind;
+use cocoon_trust::TrustKeys;
 use cocoon_types::{Coefficient, Endpoint, ModelName};
 use serde::Deserialize;
 
@@ -81,7 +82,15 @@ pub struct Options {
     /// Accept and present simulated evidence, which anybody can make; test networks only [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_WORKER_ACCEPT_SIMULATED")]
     pub accept_simulated: Option<bool>,
-    /// Image hashes that proxies may run, in hex; empty refuses every proxy, except on a test network, where it accepts any
+    /// What this node shows of its hardware: `none`, `machine` (this machine's TEE) or `development` (test networks only)
+    /// [default: none; with accept_simulated the original's simulated quote]
+    #[arg(long, value_name = "KIND", env = "COCOON_WORKER_TEE")]
+    pub tee: Option<String>,
+    /// Directory of the development TEE that all nodes of this test network share; made if it is not there
+    #[arg(long, value_name = "DIR", env = "COCOON_WORKER_DEVELOPMENT_TEE")]
+    pub development_tee: Option<PathBuf>,
+    /// Image hashes that proxies may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none
+    /// given means nobody, except on a test network, where it means any
     #[arg(
         long,
         value_name = "HEX",
@@ -147,6 +156,8 @@ impl Options {
             admin: self.admin.or(file.admin),
             is_test: self.is_test.or(file.is_test),
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
+            tee: self.tee.or(file.tee),
+            development_tee: self.development_tee.or(file.development_tee),
             proxy_images: list(self.proxy_images, file.proxy_images),
             max_pow: self.max_pow.or(file.max_pow),
             max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
@@ -174,10 +185,17 @@ impl Options {
             return Err(ConfigError::Proxy(bad.clone()));
         }
         let is_test = self.is_test.unwrap_or(false);
-        let accept_simulated = self.accept_simulated.unwrap_or(false);
-        if accept_simulated && !is_test {
-            return Err(ConfigError::SimulatedNeedsTest);
-        }
+        let trust = TrustKeys {
+            tee: self.tee.take(),
+            development_tee: self.development_tee.take(),
+            is_test,
+            accept_simulated: self.accept_simulated.unwrap_or(false),
+            images: std::mem::take(&mut self.proxy_images),
+            images_key: "proxy_images",
+            has_registry: self.chain.is_some(),
+            listens: Vec::new(),
+        };
+        let trust = trust.build()?;
         let engine = self.engine_choice()?;
         let model = self
             .model
@@ -221,12 +239,7 @@ impl Options {
             max_active_requests: self.max_active_requests,
             admin: self.admin.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 12000))),
             is_test,
-            accept_simulated,
-            proxy_images: self
-                .proxy_images
-                .iter()
-                .map(|text| image(text))
-                .collect::<Result<_, _>>()?,
+            trust,
             max_pow,
             max_timeout: seconds(
                 "max_timeout_s",
@@ -328,12 +341,6 @@ fn in_range(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64,
             most,
         })
     }
-}
-
-fn image(text: &str) -> Result<[u8; 32], ConfigError> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(text, &mut hash).map_err(|_| ConfigError::Image(text.to_owned()))?;
-    Ok(hash)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::sync::{
 };
 use std::{pin::pin, time::Duration};
 
-use cocoon_link::{CurrentIdentity, EnginePlace};
+use cocoon_link::EnginePlace;
+use cocoon_trust::{TeeChoice, Trust};
 use cocoon_types::{Coefficient, Fault, Refusal, Tier};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -26,7 +27,8 @@ use crate::{
 /// The shared state of a worker.
 #[derive(Debug)]
 pub(crate) struct Shop {
-    pub(crate) identity: CurrentIdentity,
+    /// What this worker shows, whom it takes, and its clock's standing.
+    pub(crate) trust: Trust,
     pub(crate) is_test: bool,
     pub(crate) coefficient: Coefficient,
     /// The tier of this machine's own evidence, for an engine that the worker started.
@@ -71,19 +73,20 @@ const PATIENCE: Duration = Duration::from_millis(250);
 impl Shop {
     pub(crate) fn new(
         config: &Config,
-        identity: CurrentIdentity,
+        trust: Trust,
         engine: watch::Receiver<EngineView>,
         suspicion: Arc<Notify>,
         till: Option<Till>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            identity,
+            trust,
             is_test: config.is_test,
             coefficient: config.coefficient,
-            own_tier: if config.accept_simulated {
-                Tier::Simulated
-            } else {
-                Tier::Open
+            own_tier: match config.trust.tee {
+                TeeChoice::ReportData | TeeChoice::Development | TeeChoice::Other(_) => Tier::Simulated,
+                // No accelerator is attested without a statement.
+                TeeChoice::Machine => Tier::Attested,
+                TeeChoice::None => Tier::Open,
             },
             proxies: config.proxies.len(),
             till,
@@ -107,6 +110,10 @@ impl Shop {
     pub(crate) fn open_for_requests(&self) -> Result<Arc<Served>, Refusal> {
         if self.draining.is_cancelled() {
             return Err(Refusal::new(Fault::Draining, "the worker is shutting down"));
+        }
+        if let Some(fault) = self.trust.clock_fault() {
+            let message = format!("the worker takes nothing new: {fault}");
+            return Err(Refusal::new(Fault::Draining, message));
         }
         let view = self.engine.borrow();
         match (&view.served, view.ready) {

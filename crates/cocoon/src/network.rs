@@ -17,7 +17,7 @@ use cocoon_types::Address;
 use tokio::time::Instant;
 
 pub(crate) use change::apply;
-pub(crate) use deploy::{Terms, deploy};
+pub(crate) use deploy::{Images, Terms, deploy};
 
 use crate::chain::{ChainArgs, Opened};
 use crate::exit::Hinted;

@@ -86,6 +86,13 @@ pub(super) async fn serve(gateway: &Gateway, asked: Asked<'_>, unread: Unread, s
 }
 
 async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Plan, Refusal> {
+    if let Some(fault) = gateway.trust.clock_fault() {
+        // Dates decide what evidence holds, so that nothing is known of anybody while the clock is wrong.
+        return Err(Refusal::new(
+            Fault::Draining,
+            format!("the gateway takes nothing new: {fault}"),
+        ));
+    }
     let started = Instant::now();
     let mut body = RequestBody::parse(asked.endpoint, &taken.bytes)?;
     let own = Own::new(asked.headers, &body.take_cocoon()?, &gateway.limits)?;

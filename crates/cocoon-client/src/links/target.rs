@@ -67,6 +67,7 @@ impl Keeper {
         let mut account: Option<Arc<Account>> = None;
         let mut keeping = JoinSet::new();
         loop {
+            while links.try_join_next().is_some() {}
             match self.connect(account.clone(), &mut waits).await {
                 Ok((live, events)) => {
                     redial.up();
@@ -88,7 +89,10 @@ impl Keeper {
                             tracing::info!(proxy = %self.target.addr, reason, "link lost");
                         }
                         // The old link is used until the new one stands.
-                        () = sleep(left - RENEW_BEFORE.min(left / 3)) => {}
+                        () = sleep(left - RENEW_BEFORE.min(left / 3)) => {
+                            redial = Redial::new();
+                            continue;
+                        }
                     }
                 }
                 Err(failure) => {
@@ -100,7 +104,6 @@ impl Keeper {
                     }
                 }
             }
-            while links.try_join_next().is_some() {}
             redial.wait().await;
         }
     }
@@ -119,6 +122,7 @@ impl Keeper {
         let identity = self.options.identity();
         identity
             .renew_if_due(self.options.now())
+            .await
             .map_err(|error| error_line(&error))?;
         let (link, inbox) = dial(&self.target.addr, &self.options)
             .await
@@ -143,6 +147,7 @@ impl Keeper {
             }
         };
         *waits = 0;
+        let outer = link.clone();
         let (link, inbox, bridge) = match &self.money {
             Some(money) if VERSIONS.contains(&version) => {
                 let (link, inbox, bridge) = join_server((link, inbox), terms(money, version), ORIGINAL_TIER)
@@ -166,6 +171,7 @@ impl Keeper {
             open,
             account,
             bridge,
+            outer,
         };
         Ok((Arc::new(live), events))
     }
@@ -190,11 +196,22 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, ex
             sleep(DRAIN_STEP).await;
         }
     };
+    // Nothing new goes to a proxy that is no longer acceptable; then it is as if it had been replaced.
+    let unacceptable = async {
+        let reason = live.outer.withdrawn().await;
+        tracing::warn!(proxy = %target.addr, reason, "a proxy is no longer acceptable");
+        target.withdraw(&live);
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         () = listen(&live, &mut events) => {}
         () = ask_what_is_signed(&live) => {}
         () = ask_for_refund(&live) => {}
-        () = replaced => live.session.link().close("replaced by a link with fresh evidence"),
+        () = replaced => match live.outer.withdrawal() {
+            Some(reason) => live.outer.close(&reason),
+            None => live.session.link().close("replaced by a link with fresh evidence"),
+        },
+        () = unacceptable => {}
         () = sleep_until(expires) => live.session.link().close("the peer's evidence has expired"),
     }
     target.withdraw(&live);

@@ -26,7 +26,7 @@ fn the_defaults_are_the_documented_ones() {
         (600, 1800)
     );
     assert_eq!(config.max_body_bytes, 16 * 1024 * 1024);
-    assert!(!config.is_test && !config.accept_simulated && !config.api_keys);
+    assert!(!config.is_test && !config.trust.accept_simulated && !config.api_keys);
     assert_eq!(config.drain.as_secs(), 10);
 }
 

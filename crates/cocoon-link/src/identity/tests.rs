@@ -54,8 +54,8 @@ fn every_identity_has_its_own_key() {
     assert_ne!(one.certificate_der(), two.certificate_der());
 }
 
-#[test]
-fn renewed_in_time_and_of_the_same_kind() {
+#[tokio::test]
+async fn renewed_in_time_and_of_the_same_kind() {
     for (identity, tier) in [
         (Identity::simulated(NOW).unwrap(), Tier::Simulated),
         (Identity::without_evidence(NOW).unwrap(), Tier::Open),
@@ -65,24 +65,24 @@ fn renewed_in_time_and_of_the_same_kind() {
         let current = CurrentIdentity::new(identity);
         let shared = current.clone();
         let first = *current.get().public_key();
-        assert!(!current.renew_if_due(due - 1).unwrap());
+        assert!(!current.renew_if_due(due - 1).await.unwrap());
         assert_eq!(*shared.get().public_key(), first);
-        assert!(current.renew_if_due(due).unwrap());
+        assert!(current.renew_if_due(due).await.unwrap());
         assert_ne!(*shared.get().public_key(), first);
         assert_eq!(verdict(&shared.get(), due + 86_400), Ok(tier));
-        assert!(!current.renew_if_due(due).unwrap());
+        assert!(!current.renew_if_due(due).await.unwrap());
     }
 }
 
-#[test]
-fn what_is_altered_is_signed() {
+#[tokio::test]
+async fn what_is_altered_is_signed() {
     let v1 = Identity::altered(NOW, |draft| draft.is_v3 = false).unwrap();
     assert_eq!(verdict(&v1, NOW), Ok(Tier::Simulated));
     let late = Identity::altered(NOW, |draft| draft.not_after = NOW + 5).unwrap();
     assert_eq!(late.expires_at(), NOW + 5);
     assert_eq!(verdict(&late, NOW + 5), Ok(Tier::Simulated));
     let current = CurrentIdentity::new(late);
-    assert!(!current.renew_if_due(NOW + 100_000).unwrap());
+    assert!(!current.renew_if_due(NOW + 100_000).await.unwrap());
 }
 
 #[test]

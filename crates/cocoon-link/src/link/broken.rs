@@ -25,6 +25,8 @@ pub(crate) enum Broken {
     Seqno { expected: i32, found: i32 },
     #[error("a frame is not a tcp.Packet: {0}")]
     Packet(#[source] TlError),
+    #[error("the peer refused this node: {0}")]
+    Refused(String),
     #[error("the first frame is not {expected}")]
     FirstPacket { expected: &'static str },
     #[error("no complete frame for {0:?}")]
@@ -50,6 +52,7 @@ impl From<Broken> for StreamError {
             Broken::GreetingTimeout(_) => Self::Deadline(Step::Link),
             Broken::PeerClosed | Broken::HalfFrame => Self::Closed(Step::Link),
             Broken::Read(error) | Broken::Write(error) => Self::of(Step::Link, error),
+            Broken::Refused(reason) => Self::RefusedBecause(reason),
             broken => Self::Greeting(broken.to_string()),
         }
     }

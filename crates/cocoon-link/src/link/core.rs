@@ -30,6 +30,9 @@ pub(crate) struct Core {
     pub(crate) inbox: Mailbox<Incoming>,
     session: Mutex<SessionSlot>,
     reason: OnceLock<String>,
+    /// Why nothing new may begin on a link that is about to end.
+    withdrawal: OnceLock<String>,
+    withdrawn: CancellationToken,
     /// Largest frame that was allowed beyond what the link began with.
     allowed_frame: AtomicUsize,
     ended: CancellationToken,
@@ -54,6 +57,8 @@ impl Core {
             inbox: Mailbox::new(INBOX),
             session: Mutex::new(SessionSlot::Empty),
             reason: OnceLock::new(),
+            withdrawal: OnceLock::new(),
+            withdrawn: CancellationToken::new(),
             allowed_frame: AtomicUsize::new(0),
             ended: CancellationToken::new(),
         }
@@ -81,6 +86,24 @@ impl Core {
         LinkClosed {
             reason: self.reason.get().cloned().unwrap_or_default(),
         }
+    }
+
+    /// From now on nothing new begins here: the peer is no longer acceptable.
+    pub(super) fn withdraw(&self, reason: &str) {
+        if self.withdrawal.set(reason.to_owned()).is_ok() {
+            tracing::warn!(reason, "a link takes nothing new and will end");
+            self.withdrawn.cancel();
+        }
+    }
+
+    /// Why nothing new may begin, if so.
+    pub(crate) fn withdrawal(&self) -> Option<&str> {
+        self.withdrawal.get().map(String::as_str)
+    }
+
+    /// Waits until nothing new may begin.
+    pub(super) async fn withdrawn(&self) {
+        self.withdrawn.cancelled().await;
     }
 
     /// Ends the link because our side wants to.

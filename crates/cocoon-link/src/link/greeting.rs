@@ -8,6 +8,9 @@ use super::pending::random_id;
 use crate::LinkLimits;
 use crate::frame::FrameReader;
 
+/// A refusal's words that are kept, in bytes; ours have less than half of it.
+const MAX_REASON: usize = 512;
+
 /// The first frame of each direction (spec/network.md 1.4), within the limits. Afterwards both sides count from 1.
 pub(super) async fn greet(
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -23,6 +26,9 @@ pub(super) async fn greet(
                 // The number that comes back is not compared, as in the original.
                 match receive(io, &mut frames).await? {
                     tcp::Packet::Connected(_) => Ok(frames),
+                    tcp::Packet::QueryError(refusal) => {
+                        Err(Broken::Refused(refusal.message.lossy(MAX_REASON)))
+                    }
                     _ => Err(Broken::FirstPacket {
                         expected: "tcp.connected",
                     }),

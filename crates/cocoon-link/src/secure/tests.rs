@@ -38,8 +38,8 @@ async fn listener() -> (TcpListener, SocketAddr) {
     (listener, addr)
 }
 
-type Dialled = Result<(client::TlsStream<TcpStream>, VerifiedPeer), DialError>;
-type Accepted = Result<(server::TlsStream<TcpStream>, VerifiedPeer), AcceptError>;
+type Dialled = Result<(client::TlsStream<TcpStream>, Attested), DialError>;
+type Accepted = Result<(server::TlsStream<TcpStream>, Attested), AcceptError>;
 
 /// Brings one connection up over loopback and tells how both ends saw it.
 async fn meet(dialler: &LinkOptions, acceptor: &LinkOptions) -> (Dialled, Accepted) {
@@ -58,10 +58,10 @@ async fn both_ends_know_each_other() {
     let (dialled, accepted) = meet(&dialler, &acceptor).await;
     let (mut near, acceptor_seen) = dialled.unwrap();
     let (mut far, dialler_seen) = accepted.unwrap();
-    assert_eq!(acceptor_seen.key(), acceptor.identity().get().public_key());
-    assert_eq!(dialler_seen.key(), dialler.identity().get().public_key());
-    assert_eq!(acceptor_seen.tier(), Tier::Simulated);
-    assert_eq!(acceptor_seen.expires_at(), NOW + 86_400);
+    assert_eq!(acceptor_seen.peer.key(), acceptor.identity().get().public_key());
+    assert_eq!(dialler_seen.peer.key(), dialler.identity().get().public_key());
+    assert_eq!(acceptor_seen.peer.tier(), Tier::Simulated);
+    assert_eq!(acceptor_seen.peer.expires_at(), NOW + 86_400);
     near.write_all(b"to the acceptor").await.unwrap();
     far.write_all(b"to the dialler!").await.unwrap();
     let (mut heard, mut answered) = ([0; 15], [0; 15]);

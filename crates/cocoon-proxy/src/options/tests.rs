@@ -44,7 +44,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 fn every_key_of_the_file_is_kept_when_the_flags_are_silent() {
     let all = file(
         "listen_clients = '127.0.0.1:1'\nlisten_workers = '127.0.0.1:2'\nadmin = '127.0.0.1:3'\nis_test = true\n\
-         accept_simulated = true\nworker_images = ['00']\npow_difficulty = 1\nqueue = 2\nqueue_wait_s = 3\n\
+         accept_simulated = true\ntee = 't'\ndevelopment_tee = '/t'\nworker_images = ['00']\npow_difficulty = 1\nqueue = 2\nqueue_wait_s = 3\n\
          max_timeout_s = 4\nmax_links = 5\ndrain_s = 6\nstate_dir = '/x'\nchain = 'c'\nroot = 'r'\nwallet_file = '/w'\nowner = 'o'\n\
          settle = 'each'\ncommit_age_s = 7",
     );
@@ -62,7 +62,7 @@ fn unknown_keys_are_refused_by_name() {
 #[test]
 fn the_default_accepts_no_simulated_evidence_and_no_image() {
     let config = Options::default().build().unwrap();
-    assert!(!config.is_test && !config.accept_simulated && config.worker_images.is_empty());
+    assert!(!config.is_test && !config.trust.accept_simulated && config.trust.images.is_empty());
     assert_eq!(config.pow_difficulty, 20);
 }
 
@@ -70,9 +70,17 @@ fn the_default_accepts_no_simulated_evidence_and_no_image() {
 fn simulated_evidence_needs_a_test_network() {
     assert_eq!(
         config("accept_simulated = true").unwrap_err(),
-        ConfigError::SimulatedNeedsTest
+        ConfigError::Trust(TrustKeysError::SimulatedNeedsTest)
     );
-    assert!(config("accept_simulated = true\nis_test = true").is_ok());
+    // Nothing but this machine is reached without a registry.
+    let both = "accept_simulated = true\nis_test = true";
+    let open = config(both).unwrap_err().to_string();
+    assert!(
+        open.starts_with("listen_clients: 0.0.0.0 is not loopback"),
+        "{open}"
+    );
+    let local = "listen_clients = '127.0.0.1:1'\nlisten_workers = '127.0.0.1:2'";
+    assert!(config(&format!("{both}\n{local}")).is_ok());
 }
 
 #[test]

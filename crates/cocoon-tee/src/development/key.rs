@@ -13,7 +13,22 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn generate() -> Result<Self, DevelopmentError> {
-        let certificates = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        Self::of(rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?)
+    }
+
+    /// The private key as it is kept.
+    pub(super) fn saved(&self) -> Vec<u8> {
+        self.certificates.serialized_der().to_vec()
+    }
+
+    /// Nothing, if these are not the bytes of a key.
+    pub(super) fn from_saved(bytes: &[u8]) -> Option<Self> {
+        let private =
+            rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&bytes.into(), &rcgen::PKCS_ECDSA_P256_SHA256);
+        Self::of(private.ok()?).ok()
+    }
+
+    fn of(certificates: rcgen::KeyPair) -> Result<Self, DevelopmentError> {
         let raw = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, certificates.serialized_der())
             .map_err(|_| DevelopmentError::Crypto)?;
         Ok(Self { certificates, raw })

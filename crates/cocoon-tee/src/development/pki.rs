@@ -1,5 +1,7 @@
 //! Certificates and revocation lists, in the form of Intel's PKI for provisioning.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DistinguishedName,
     DnType, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
@@ -21,6 +23,19 @@ pub(super) const BACKDATED_SECONDS: u64 = 3600;
 
 /// 1.2.840.113741.1.13.1: what a PCK certificate says of its platform.
 const SGX_EXTENSION: &[u64] = &[1, 2, 840, 113_741, 1, 13, 1];
+
+/// What is kept of a PKI: for each of root, CA, both signers and platform the key, the serial number and the certificate.
+pub(super) struct SavedPki([SavedEntry; 5]);
+
+struct SavedEntry {
+    key: Vec<u8>,
+    serial: Vec<u8>,
+    certificate: Vec<u8>,
+}
+
+/// Names in the certificates.
+const ROOT_NAME: &str = "DEVELOPMENT ONLY Root CA";
+const CA_NAME: &str = "DEVELOPMENT ONLY PCK Platform CA";
 
 /// Keys and certificates of the development PKI.
 pub(super) struct Pki {
@@ -56,7 +71,7 @@ impl Pki {
         let make = Maker { now, fault };
         let foreign_params = make.params(None, "DEVELOPMENT ONLY Foreign CA", Some(1))?;
         let foreign = Authority::self_signed(foreign_params)?;
-        let root_params = make.params(Some(Certificate::Root), "DEVELOPMENT ONLY Root CA", Some(1))?;
+        let root_params = make.params(Some(Certificate::Root), ROOT_NAME, Some(1))?;
         let root = Authority::self_signed(root_params.clone())?;
         let root_der = if make.has(Certificate::Root, CertificateFault::ForeignKey) {
             root_params.self_signed(&foreign.key.certificates)?
@@ -65,11 +80,7 @@ impl Pki {
         }
         .der()
         .to_vec();
-        let ca_params = make.params(
-            Some(Certificate::PckCa),
-            "DEVELOPMENT ONLY PCK Platform CA",
-            Some(0),
-        )?;
+        let ca_params = make.params(Some(Certificate::PckCa), CA_NAME, Some(0))?;
         let ca = make.authority(Certificate::PckCa, ca_params, &root, &foreign)?;
         let signer = |which, name| {
             let params = make.params(Some(which), name, None)?;
@@ -95,6 +106,66 @@ impl Pki {
             pck,
             foreign,
         })
+    }
+
+    /// What there is to keep. Whoever is foreign to it is made anew.
+    pub(super) fn saved(&self) -> SavedPki {
+        let entry = |key: &Key, serial: &SerialNumber, pem: &str| SavedEntry {
+            key: key.saved(),
+            serial: serial.to_bytes(),
+            certificate: pem.as_bytes().to_vec(),
+        };
+        let authority = |of: &Authority| entry(&of.key, &of.serial, &of.pem);
+        let leaf = |of: &Leaf| entry(&of.key, &of.serial, &of.pem);
+        SavedPki([
+            authority(&self.root),
+            authority(&self.ca),
+            leaf(&self.tcb_signer),
+            leaf(&self.qe_signer),
+            leaf(&self.pck),
+        ])
+    }
+
+    /// The PKI that was kept, made at this second; nothing, if a part of it cannot be read.
+    pub(super) fn from_saved(saved: SavedPki, made_at: u64) -> Result<Option<Self>, DevelopmentError> {
+        let make = Maker {
+            now: made_at,
+            fault: None,
+        };
+        let foreign = Authority::self_signed(make.params(None, "DEVELOPMENT ONLY Foreign CA", Some(1))?)?;
+        let leaf = |entry: SavedEntry| {
+            Some(Leaf {
+                key: Key::from_saved(&entry.key)?,
+                pem: String::from_utf8(entry.certificate).ok()?,
+                serial: SerialNumber::from(entry.serial),
+            })
+        };
+        let authority = |entry: SavedEntry, mut params: CertificateParams| {
+            let Leaf { key, pem, serial } = leaf(entry)?;
+            params.serial_number = Some(serial.clone());
+            Some(Authority {
+                key,
+                params,
+                pem,
+                serial,
+            })
+        };
+        let root_params = make.params(Some(Certificate::Root), ROOT_NAME, Some(1))?;
+        let ca_params = make.params(Some(Certificate::PckCa), CA_NAME, Some(0))?;
+        let SavedPki([root, ca, tcb_signer, qe_signer, pck]) = saved;
+        let read = (|| {
+            let root = authority(root, root_params)?;
+            Some(Self {
+                root_der: der(&root.pem)?,
+                root,
+                ca: authority(ca, ca_params)?,
+                tcb_signer: leaf(tcb_signer)?,
+                qe_signer: leaf(qe_signer)?,
+                pck: leaf(pck)?,
+                foreign,
+            })
+        })();
+        Ok(read)
     }
 
     /// PEM of the platform's certificate, its CA and the root.
@@ -325,6 +396,45 @@ impl Authority {
             serial,
         })
     }
+}
+
+// === impl SavedPki ===
+
+impl SavedPki {
+    /// One after the other: key, serial number, certificate.
+    pub(super) fn fields(self) -> Vec<Vec<u8>> {
+        self.0
+            .into_iter()
+            .flat_map(|entry| [entry.key, entry.serial, entry.certificate])
+            .collect()
+    }
+
+    /// Nothing, if their number is another one.
+    pub(super) fn from_fields(fields: Vec<Vec<u8>>) -> Option<Self> {
+        let fields: [Vec<u8>; 15] = fields.try_into().ok()?;
+        let mut fields = fields.into_iter();
+        let mut entry = || {
+            Some(SavedEntry {
+                key: fields.next()?,
+                serial: fields.next()?,
+                certificate: fields.next()?,
+            })
+        };
+        Some(Self([entry()?, entry()?, entry()?, entry()?, entry()?]))
+    }
+}
+
+/// The certificate in a text that holds one.
+fn der(pem: &str) -> Option<Vec<u8>> {
+    let body = pem
+        .trim()
+        .strip_prefix("-----BEGIN CERTIFICATE-----")?
+        .strip_suffix("-----END CERTIFICATE-----")?;
+    let digits: String = body
+        .chars()
+        .filter(|digit| !digit.is_ascii_whitespace())
+        .collect();
+    STANDARD.decode(digits).ok()
 }
 
 /// First and last second of validity.

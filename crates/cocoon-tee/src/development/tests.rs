@@ -4,6 +4,7 @@ use super::*;
 
 mod appraisal;
 mod faults;
+mod save;
 
 const NOW: u64 = 1_795_400_000;
 const REPORT_DATA: [u8; 64] = [7; 64];

@@ -1,5 +1,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
+use cocoon_trust::TrustConfig;
 use cocoon_types::Endpoint;
 
 use super::{GatewayNode, Network, ProxyNode, WorkerNode};
@@ -16,6 +17,7 @@ pub struct NetworkBuilder {
     proxy: Change<cocoon_proxy::Options>,
     worker: Change<cocoon_worker::Options>,
     client: Change<cocoon_client::Options>,
+    trust: Change<TrustConfig>,
 }
 
 // === impl NetworkBuilder ===
@@ -30,6 +32,7 @@ impl Default for NetworkBuilder {
             proxy: Box::new(|_, _| {}),
             worker: Box::new(|_, _| {}),
             client: Box::new(|_, _| {}),
+            trust: Box::new(|_, _| {}),
         }
     }
 }
@@ -92,6 +95,15 @@ impl NetworkBuilder {
         }
     }
 
+    /// Changes what every node shows and takes, after its options were checked.
+    #[must_use]
+    pub fn trust(self, change: impl Fn(&mut TrustConfig) + Send + Sync + 'static) -> Self {
+        Self {
+            trust: Box::new(move |_, trust| change(trust)),
+            ..self
+        }
+    }
+
     /// Starts everything, and waits until every proxy has every worker and the gateway lists the model.
     ///
     /// # Errors
@@ -121,7 +133,9 @@ impl NetworkBuilder {
         for index in 0..self.proxies {
             let mut options = proxy_options();
             (self.proxy)(index, &mut options);
-            network.proxies.push(ProxyNode::start(options.build()?).await?);
+            let mut config = options.build()?;
+            (self.trust)(index, &mut config.trust);
+            network.proxies.push(ProxyNode::start(config).await?);
         }
         for index in 0..self.workers {
             let mut canned = CannedOptions::default();
@@ -134,7 +148,9 @@ impl NetworkBuilder {
             let mut options = worker_options(engine.url(), proxies.collect());
             (self.worker)(index, &mut options);
             network.engines.push(Some(engine));
-            network.workers.push(WorkerNode::start(options.build()?).await?);
+            let mut config = options.build()?;
+            (self.trust)(index, &mut config.trust);
+            network.workers.push(WorkerNode::start(config).await?);
         }
         if self.gateway {
             let proxies = network
@@ -143,7 +159,9 @@ impl NetworkBuilder {
                 .map(|proxy| proxy.clients_addr().to_string());
             let mut options = client_options(proxies.collect());
             (self.client)(0, &mut options);
-            network.gateway = Some(GatewayNode::start(options.build()?).await?);
+            let mut config = options.build()?;
+            (self.trust)(0, &mut config.trust);
+            network.gateway = Some(GatewayNode::start(config).await?);
         }
         Ok(network)
     }

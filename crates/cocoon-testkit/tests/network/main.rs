@@ -20,6 +20,7 @@ mod pace;
 mod paid;
 mod sharing;
 mod tiers;
+mod trust;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_chain::{PurseKeysError, PurseOptions};
 use cocoon_engine::{AddressError as EngineAddressError, EngineAddress, EngineKind};
+use cocoon_trust::{TrustConfig, TrustKeysError};
 use cocoon_types::{Address, AddressError, Coefficient, Endpoint, ModelName};
 
 /// A valid configuration.
@@ -31,10 +32,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// A test network.
     pub is_test: bool,
-    /// Simulated evidence is presented and accepted; implies `is_test`.
-    pub accept_simulated: bool,
-    /// Images that proxies may run; none given means any on a test network, and nobody elsewhere.
-    pub proxy_images: Vec<[u8; 32]>,
+    /// What this node shows, and whom it takes.
+    pub trust: TrustConfig,
     /// Proof of work that is given at most, in bits.
     pub max_pow: u8,
     /// Longest request.
@@ -116,12 +115,9 @@ pub enum ConfigError {
     /// Not a price.
     #[error("coefficient: {0} is not below 1000000000")]
     Coefficient(u32),
-    /// Simulated evidence outside a test network.
-    #[error("accept_simulated: simulated evidence proves nothing and needs is_test = true")]
-    SimulatedNeedsTest,
-    /// Not 32 bytes of hex.
-    #[error("proxy_images: {0:?} is not an image hash (64 hex digits)")]
-    Image(String),
+    /// The keys that concern evidence.
+    #[error(transparent)]
+    Trust(#[from] TrustKeysError),
     /// The keys that concern money.
     #[error(transparent)]
     Money(#[from] PurseKeysError),

@@ -7,6 +7,7 @@ use clap::Args;
 use cocoon_chain::Status;
 use cocoon_contracts::wallet::{Outgoing, Wallet, mode};
 use cocoon_contracts::{Params, RootConfig, code};
+use cocoon_tee::development;
 use cocoon_types::{Address, Multipliers, Nanoton};
 use serde_json::json;
 
@@ -20,6 +21,9 @@ pub(super) struct DeployArgs {
     /// A network whose peers must have hardware evidence; without it a test network
     #[arg(long)]
     real: bool,
+    /// List the images of the development TEE, which every node of a test network can show
+    #[arg(long, conflicts_with = "real")]
+    development: bool,
     /// Tells networks of one owner with the same parameters apart
     #[arg(long, value_name = "N", default_value_t = 0)]
     unique_id: u32,
@@ -56,6 +60,13 @@ pub(crate) struct Terms {
     model_hashes: BTreeSet<[u8; 32]>,
 }
 
+/// One image of each kind of node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Images {
+    pub(crate) worker: [u8; 32],
+    pub(crate) proxy: [u8; 32],
+}
+
 /// What a network of the original's makers costs: 20 nanoTON a token, 19 of them for the worker.
 const PRICE: u64 = 20;
 /// Proxy contracts must outlast their clients' delays by this much, in seconds; the root contract insists.
@@ -64,16 +75,27 @@ const DELAY_MARGIN: u32 = 600;
 const ROOT_FLOAT: Nanoton = Nanoton::new(50_000_000);
 const TENTHS: u32 = 10_000;
 
+// === impl Images ===
+
+impl Images {
+    /// What the development TEE says of the roles.
+    pub(crate) fn development() -> Self {
+        Self {
+            worker: development::image("worker").image_hash(),
+            proxy: development::image("proxy").image_hash(),
+        }
+    }
+}
+
 // === impl Terms ===
 
 impl Terms {
     /// A network for tests at the usual price. What is listed now does not need a message later.
-    pub(crate) fn test(images: &[[u8; 32]], models: &[[u8; 32]]) -> Self {
-        let images: BTreeSet<_> = images.iter().copied().collect();
+    pub(crate) fn test(images: Images, models: &[[u8; 32]]) -> Self {
         Self {
             params: params(true, 0),
-            worker_hashes: images.clone(),
-            proxy_hashes: images,
+            worker_hashes: BTreeSet::from([images.worker]),
+            proxy_hashes: BTreeSet::from([images.proxy]),
             model_hashes: models.iter().copied().collect(),
         }
     }
@@ -161,10 +183,11 @@ impl DeployArgs {
             min_client_stake: self.min_client_stake,
             ..usual
         };
+        let images = self.development.then(Images::development);
         Ok(Terms {
             params,
-            worker_hashes: BTreeSet::new(),
-            proxy_hashes: BTreeSet::new(),
+            worker_hashes: images.iter().map(|images| images.worker).collect(),
+            proxy_hashes: images.iter().map(|images| images.proxy).collect(),
             model_hashes: BTreeSet::new(),
         })
     }

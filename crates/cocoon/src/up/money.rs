@@ -173,11 +173,28 @@ impl Money {
 
     /// Allows what a registry of an earlier start does not yet.
     async fn allow(&self, mut config: RootConfig, models: &[[u8; 32]]) -> anyhow::Result<()> {
-        for model in models {
-            if !config.model_hashes.contains(model) {
-                let change = Change::AddModelHash(*model);
-                config = network::apply(change, self.root, &config, self.owner.wallet(), &self.on).await?;
-            }
+        let images = network::Images::development();
+        let mut changes: Vec<Change> = models
+            .iter()
+            .filter(|model| !config.model_hashes.contains(*model))
+            .map(|model| Change::AddModelHash(*model))
+            .collect();
+        if !config.worker_hashes.contains(&images.worker) {
+            changes.push(Change::AddWorkerHash(images.worker));
+        }
+        if !config.proxy_hashes.contains(&images.proxy) {
+            changes.push(Change::AddProxyHash(images.proxy));
+        }
+        // What the original's simulated quote names, which anybody can make; networks of earlier versions listed it.
+        let simulated = Measurements::ZERO.image_hash();
+        if config.worker_hashes.contains(&simulated) {
+            changes.push(Change::DeleteWorkerHash(simulated));
+        }
+        if config.proxy_hashes.contains(&simulated) {
+            changes.push(Change::DeleteProxyHash(simulated));
+        }
+        for change in changes {
+            config = network::apply(change, self.root, &config, self.owner.wallet(), &self.on).await?;
         }
         Ok(())
     }
@@ -209,7 +226,7 @@ async fn registry(
         }
         tracing::warn!(%root, "the ledger does not know this network's root contract (was ledger/ removed?); deploying a new one");
     }
-    let terms = network::Terms::test(&[Measurements::ZERO.image_hash()], models);
+    let terms = network::Terms::test(network::Images::development(), models);
     let (root, _) = network::deploy(terms, owner.wallet(), on).await?;
     let table = Table::from_iter([("root".to_owned(), Value::String(root.to_string()))]);
     write_whole(&path, toml::to_string(&table)?.as_bytes())?;

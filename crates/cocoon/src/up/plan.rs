@@ -281,6 +281,8 @@ impl Home {
         }
         table.insert("is_test".into(), Value::Boolean(true));
         table.insert("accept_simulated".into(), Value::Boolean(true));
+        table.insert("tee".into(), text("development"));
+        table.insert("development_tee".into(), text(self.dir.join(TEE_DIR).display()));
         let path = self.config_file(name);
         write_whole(&path, toml::to_string(&table)?.as_bytes())?;
         let (program, log) = (self.program.clone(), self.log.clone());
@@ -333,6 +335,9 @@ impl Home {
         self.dir.join(format!("{name}.toml"))
     }
 }
+
+/// Where a network's development TEE is, below its directory.
+const TEE_DIR: &str = "development-tee";
 
 /// The file's name in a network's directory that holds what runs.
 const READY_FILE: &str = "ready.json";

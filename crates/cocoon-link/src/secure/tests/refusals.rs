@@ -12,15 +12,24 @@ fn altered(alter: impl FnOnce(&mut cocoon_attest::Draft)) -> Identity {
     Identity::altered(NOW, alter).unwrap()
 }
 
-/// The acceptor refuses; the dialler learns it with its first read.
+/// The acceptor refuses; the dialler learns it, with the reason, in the place of a greeting.
 async fn acceptor_refuses(dialler: &LinkOptions, acceptor: &LinkOptions) -> Refusal {
-    let (dialled, accepted) = meet(dialler, acceptor).await;
-    let learnt = after_handshake(dialled.unwrap().0).await;
-    assert!(matches!(learnt, StreamError::RefusedByPeer(_)), "{learnt:?}");
-    match accepted.unwrap_err() {
+    let (listener, addr) = listener().await;
+    let load = PowLoad::new(acceptor.handshakes);
+    let addr = addr.to_string();
+    let (dialled, accepted) = tokio::join!(crate::dial(&addr, dialler), async {
+        let (tcp, _) = listener.accept().await.unwrap();
+        accept(tcp, acceptor, &load).await
+    });
+    let refusal = match accepted.unwrap_err() {
         AcceptError::Stream(StreamError::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
+    };
+    match dialled.unwrap_err() {
+        DialError::Stream(StreamError::RefusedBecause(reason)) => assert_eq!(reason, refusal.to_string()),
+        other => panic!("{other:?}"),
     }
+    refusal
 }
 
 /// The dialler refuses; the acceptor learns it during the handshake.
@@ -101,8 +110,8 @@ async fn without_evidence_where_the_policy_allows_it() {
     let acceptor = options(Identity::simulated(NOW).unwrap(), optional);
     let dialler = options(Identity::without_evidence(NOW).unwrap(), simulated());
     let (dialled, accepted) = meet(&dialler, &acceptor).await;
-    assert_eq!(dialled.unwrap().1.tier(), Tier::Simulated);
-    assert_eq!(accepted.unwrap().1.tier(), Tier::Open);
+    assert_eq!(dialled.unwrap().1.peer.tier(), Tier::Simulated);
+    assert_eq!(accepted.unwrap().1.peer.tier(), Tier::Open);
 }
 
 #[tokio::test]
@@ -143,8 +152,8 @@ async fn a_replaced_identity_is_presented_to_new_connections() {
     current.replace(Identity::simulated(NOW).unwrap());
     let (dialled, _accepted) = meet(&dialler, &acceptor).await;
     let (_, second) = dialled.unwrap();
-    assert_ne!(first.key(), second.key());
-    assert_eq!(second.key(), current.get().public_key());
+    assert_ne!(first.peer.key(), second.peer.key());
+    assert_eq!(second.peer.key(), current.get().public_key());
 
     // The connection under the old identity goes on.
     far.write_u8(7).await.unwrap();
