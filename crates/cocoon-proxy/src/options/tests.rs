@@ -1,6 +1,7 @@
 use clap::Parser;
 
 use cocoon_accounting::When;
+use cocoon_trust::TrustKeysError;
 
 use super::{Config, ConfigError, Options};
 
