@@ -2,7 +2,6 @@
 
 mod refused;
 mod registry;
-mod renewal;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
