@@ -89,10 +89,7 @@ impl Keeper {
                             tracing::info!(proxy = %self.target.addr, reason, "link lost");
                         }
                         // The old link is used until the new one stands.
-                        () = sleep(left - RENEW_BEFORE.min(left / 3)) => {
-                            redial = Redial::new();
-                            continue;
-                        }
+                        () = sleep(left - RENEW_BEFORE.min(left / 3)) => {}
                     }
                 }
                 Err(failure) => {

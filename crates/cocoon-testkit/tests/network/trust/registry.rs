@@ -1,11 +1,9 @@
 //! What the registry says holds, from the moment at which it says it.
 
-use std::time::Duration;
-
 use cocoon_contracts::root::Change;
 use cocoon_tee::development::image;
 use cocoon_testkit::money::Money;
-use cocoon_testkit::network::{Network, eventually, get, stream, within};
+use cocoon_testkit::network::{Network, eventually, stream, within};
 use serde_json::json;
 
 use super::{Log, with_registry};
@@ -100,38 +98,6 @@ async fn a_production_network_starts_no_node_that_takes_simulated_evidence() -> 
             "{error}"
         );
         Ok(())
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_whose_clock_is_behind_the_chains_take_nothing_new() -> anyhow::Result<()> {
-    let log = Log::start()?;
-    within(LIMIT, async {
-        let money = Money::start().await?;
-        let network = with_registry(Network::builder(), &money).await?.start().await?;
-        let api = network.api();
-        let health = format!("{}/health", api.trim_end_matches("/v1"));
-        assert_eq!(get(&health).await?.status, 200);
-        // The chain's clock is right by definition.
-        money.chain.warp(20).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        assert_eq!(
-            network.post("/chat/completions", &chat(json!({}))).await?.status,
-            200
-        );
-        money.chain.warp(3600).await?;
-        eventually("the gateway is not ready", async || {
-            get(&health).await.is_ok_and(|answer| answer.status == 503)
-        })
-        .await?;
-        let answer = network.post("/chat/completions", &chat(json!({}))).await?;
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
-        assert_eq!(answer.status, 503, "{body}");
-        assert!(body.contains("behind the chain's"), "{body}");
-        network.wait_for_workers(0, 0).await?;
-        assert!(log.says(&["takes no new work until its clock agrees", "behind the chain's"]));
-        network.stop().await
     })
     .await
 }
