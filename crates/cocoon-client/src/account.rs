@@ -11,7 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cocoon_accounting::{
     ClassCost, ClientPolicy, ClientView, Levels, Lie, Status, ToldLevels, adjusted, worst_case,
 };
-use cocoon_contracts::{Signed, StateInit, client, signed};
+use cocoon_contracts::{
+    Signed, StateInit, client,
+    signed::{self, Acceptor},
+};
 use cocoon_tl::proxy::{self, SignedPayment};
 use cocoon_types::{Address, Coefficient, Fault, Nanoton, Refusal, RequestId, Usage};
 use tokio::{sync::Notify, time::Instant};
@@ -45,6 +48,7 @@ pub(crate) struct Account {
 #[derive(Debug)]
 struct State {
     view: ClientView,
+    payments: Acceptor,
     /// The best signed payment at hand; the view knows its count.
     payment: Option<Signed>,
     requests: Requests,
@@ -153,14 +157,18 @@ impl Account {
         memory: i64,
         tell: impl FnOnce(&mut ClientView, ToldLevels) -> Result<(), Lie>,
     ) -> Result<(), Untrue> {
-        let payment = self.payment(payment)?;
         let count = |count: i64| u64::try_from(count).map_err(|_| Untrue::Negative);
+        let mut state = self.lock();
+        // Once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
+        let payment = match payment {
+            SignedPayment::Payment(payment) => Some(state.payments.accept(&payment.data)?),
+            SignedPayment::Empty(_) => None,
+        };
         let told = ToldLevels {
             signed: payment.as_ref().map(|payment| payment.tokens),
             journal: count(journal)?,
             memory: count(memory)?,
         };
-        let mut state = self.lock();
         tell(&mut state.view, told)?;
         // An answer may be older than what was pushed since.
         if let Some(payment) = payment
@@ -171,20 +179,6 @@ impl Account {
         drop(state);
         self.nudge.notify_one();
         Ok(())
-    }
-
-    /// The payment, once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
-    fn payment(&self, payment: &SignedPayment) -> Result<Option<Signed>, Untrue> {
-        let SignedPayment::Payment(payment) = payment else {
-            return Ok(None);
-        };
-        let accepted = Signed::accept(
-            &payment.data,
-            &self.proxy_key,
-            signed::Kind::Charge,
-            &self.contract,
-        );
-        Ok(Some(accepted?))
     }
 
     /// A request goes out.

@@ -11,6 +11,10 @@ use crate::{
     writer::Writer,
 };
 
+mod acceptor;
+
+pub use acceptor::Acceptor;
+
 /// A signed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {

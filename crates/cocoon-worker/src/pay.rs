@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cocoon_accounting::{Levels, Lie, ToldLevels, WorkerPolicy, WorkerView, adjusted};
 use cocoon_chain::{ProxyContract, Purse, ToldError};
-use cocoon_contracts::{Signed, StateInit, signed};
+use cocoon_contracts::{
+    Signed, StateInit,
+    signed::{self, Acceptor, Kind},
+};
 use cocoon_tl::{TlString, proxy};
 use cocoon_types::{Address, Coefficient, Nanoton, Usage};
 
@@ -27,8 +30,6 @@ pub(crate) struct Till {
 #[derive(Debug)]
 pub(crate) struct Pay {
     pub(crate) proxy_contract: Address,
-    /// The key that signs payouts.
-    proxy_key: [u8; 32],
     /// Our contract there.
     init: StateInit,
     pub(crate) contract: Address,
@@ -39,6 +40,7 @@ pub(crate) struct Pay {
 #[derive(Debug)]
 struct State {
     view: WorkerView,
+    payments: Acceptor,
     /// The best signed payment at hand; the view knows its count.
     payment: Option<Signed>,
     /// Requests that run for this proxy.
@@ -101,12 +103,12 @@ impl Pay {
         let contract = proxy.confirm(&init, &worker_contract.lossy(ProxyContract::TOLD))?;
         Ok(Self {
             proxy_contract: proxy.address(),
-            proxy_key: proxy.key,
             init,
             contract,
             policy: till.policy,
             state: Mutex::new(State {
                 view: WorkerView::new(proxy.terms),
+                payments: Acceptor::new(proxy.key, Kind::Payout, contract),
                 payment: None,
                 running: 0,
                 wish: false,
@@ -167,14 +169,18 @@ impl Pay {
         memory: i64,
         tell: impl FnOnce(&mut WorkerView, ToldLevels) -> Result<(), Lie>,
     ) -> Result<(), PayError> {
-        let payment = self.payment(payment)?;
         let count = |count: i64| u64::try_from(count).map_err(|_| PayError::Negative);
+        let mut state = self.lock();
+        // Once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
+        let payment = match payment {
+            proxy::SignedPayment::Payment(payment) => Some(state.payments.accept(&payment.data)?),
+            proxy::SignedPayment::Empty(_) => None,
+        };
         let told = ToldLevels {
             signed: payment.as_ref().map(|payment| payment.tokens),
             journal: count(journal)?,
             memory: count(memory)?,
         };
-        let mut state = self.lock();
         tell(&mut state.view, told)?;
         // An answer may be older than what was pushed since.
         if let Some(payment) = payment
@@ -183,20 +189,6 @@ impl Pay {
             state.payment = Some(payment);
         }
         Ok(())
-    }
-
-    /// The payment, once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
-    fn payment(&self, payment: &proxy::SignedPayment) -> Result<Option<Signed>, PayError> {
-        let proxy::SignedPayment::Payment(payment) = payment else {
-            return Ok(None);
-        };
-        let accepted = Signed::accept(
-            &payment.data,
-            &self.proxy_key,
-            signed::Kind::Payout,
-            &self.contract,
-        );
-        Ok(Some(accepted?))
     }
 
     /// A request begins.

@@ -3,6 +3,7 @@ use std::{fmt, sync::Mutex};
 use aws_lc_rs::digest::{SHA256, digest};
 use cocoon_accounting::{ClientPolicy, ClientView};
 use cocoon_chain::{ProxyContract, Purse, ToldError};
+use cocoon_contracts::signed::{Acceptor, Kind};
 use cocoon_tl::{TlString, proxy};
 use cocoon_types::Address;
 use tokio::sync::Notify;
@@ -73,6 +74,7 @@ impl Account {
             policy,
             state: Mutex::new(State {
                 view: ClientView::new(proxy.terms),
+                payments: Acceptor::new(proxy.key, Kind::Charge, contract),
                 payment: None,
                 requests: Requests::default(),
                 generation: 0,
