@@ -120,9 +120,11 @@ impl Bookkeeper {
         match self.accounts.open(network.own.terms, now) {
             Ok(record) => {
                 self.apply(record)?;
+                self.start_session()?;
+                // Whoever hears of the new contract must not find it ready before its first commit.
+                self.tell_ready();
                 let old = self.network.send_replace(Arc::clone(&network));
                 self.old.insert(old.own.address(), old);
-                self.start_session()?;
                 self.follow_all();
                 tracing::info!(contract = %network.own.address(), "the new terms are in force");
             }
