@@ -2,7 +2,7 @@
 
 use cocoon_types::Address;
 
-use super::{Accounts, Effect, MAX_OLD};
+use super::{Accounts, Effect, MAX_OLD, state::Settling};
 use crate::{
     levels::Levels,
     record::{Cause, Halt, Record},
@@ -144,6 +144,41 @@ impl Accounts {
             done,
             at,
         })
+    }
+
+    /// Ends what the last process had under way, at a start: whether its messages left nobody knows. Sending one again is harmless,
+    /// since counts are cumulative and a refund names its generation; a late success is told by the chain.
+    pub fn interrupted(&self, at: u64) -> Vec<Record> {
+        fn parties<'a>(
+            clients: impl Iterator<Item = (&'a Address, &'a Settling)>,
+            workers: impl Iterator<Item = (&'a Address, &'a Settling)>,
+            proxy: &'a Settling,
+        ) -> impl Iterator<Item = Party> {
+            let clients = clients.map(|(owner, settling)| (Party::client(*owner), settling));
+            let workers = workers.map(|(owner, settling)| (Party::worker(*owner), settling));
+            let all = clients.chain(workers).chain([(Party::Proxy, proxy)]);
+            all.filter(|(_, settling)| settling.in_flight.is_some())
+                .map(|(party, _)| party)
+        }
+        let current = self.current.iter().flat_map(|it| {
+            let clients = it.clients.iter().map(|(owner, client)| (owner, &client.settling));
+            let workers = it.workers.iter().map(|(owner, worker)| (owner, &worker.settling));
+            parties(clients, workers, &it.proxy).map(|party| (it.terms.contract, party))
+        });
+        let old = self.old.iter().flat_map(|it| {
+            let clients = it.clients.iter().map(|(owner, client)| (owner, &client.settling));
+            let workers = it.workers.iter().map(|(owner, worker)| (owner, &worker.settling));
+            parties(clients, workers, &it.proxy).map(|party| (it.terms.contract, party))
+        });
+        let ended = current
+            .chain(old)
+            .map(|(contract, party)| Record::SettlementEnded {
+                contract,
+                party,
+                done: false,
+                at,
+            });
+        ended.collect()
     }
 
     /// Nothing is served to the peer or settled with it until a person lifts it.

@@ -294,3 +294,51 @@ fn no_new_requests_after_the_stop() {
     apply(&mut accounts, &record);
     assert_eq!(reserve(&accounts, 1, 1), Err(ReserveRefused::Closing));
 }
+
+/// What is started now, and applied.
+fn start(accounts: &mut Accounts, at: u64) -> usize {
+    let steps = accounts.due(&Policy::default(), at);
+    let started = steps
+        .iter()
+        .filter(|step| matches!(step.record, Record::SettlementStarted { .. }));
+    let count = started.count();
+    for step in steps {
+        apply(accounts, &step.record);
+    }
+    count
+}
+
+#[test]
+fn what_the_last_process_may_not_have_sent_is_sent_again() {
+    let mut accounts = served(100);
+    accounts.flushed(u64::MAX);
+    let asked = accounts.ask_settle(5).unwrap();
+    apply(&mut accounts, &asked);
+    start(&mut accounts, 6);
+    for record in accounts
+        .commit_seen(CONTRACT, tx(3), true, (2, SESSION), 7)
+        .records
+    {
+        apply(&mut accounts, &record);
+    }
+    assert!(start(&mut accounts, 8) > 0, "charge or payout");
+    assert_eq!(start(&mut accounts, 9), 0, "under way");
+    // The process ends before its wallet has sent anything; nobody can tell.
+    let (record, _) = accounts.start_session([6; 32], 10).unwrap();
+    apply(&mut accounts, &record);
+    let ended = accounts.interrupted(10);
+    assert!(!ended.is_empty());
+    for record in &ended {
+        apply(&mut accounts, record);
+    }
+    assert!(accounts.interrupted(10).is_empty());
+    for record in accounts
+        .commit_seen(CONTRACT, tx(4), true, (3, [6; 32]), 11)
+        .records
+    {
+        apply(&mut accounts, &record);
+    }
+    let asked = accounts.ask_settle(11).unwrap();
+    apply(&mut accounts, &asked);
+    assert!(start(&mut accounts, 12) > 0, "again, and not only after five minutes");
+}

@@ -260,6 +260,9 @@ impl Bookkeeper {
             }
         }
         self.start_session()?;
+        for record in self.accounts.interrupted(now) {
+            self.apply(record)?;
+        }
         self.end_turn().await?;
         self.read_old().await;
         self.follow_all();
