@@ -340,5 +340,8 @@ fn what_the_last_process_may_not_have_sent_is_sent_again() {
     }
     let asked = accounts.ask_settle(11).unwrap();
     apply(&mut accounts, &asked);
-    assert!(start(&mut accounts, 12) > 0, "again, and not only after five minutes");
+    assert!(
+        start(&mut accounts, 12) > 0,
+        "again, and not only after five minutes"
+    );
 }
