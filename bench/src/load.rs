@@ -182,3 +182,6 @@ impl Connection {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,24 +130,12 @@ impl Node {
 
     /// Ends when a peer that comes now has to come again, because its account is at another contract. Never without payments.
     pub(crate) fn moved(&self) -> impl Future<Output = ()> + Send + use<> {
-        let moved = self.ledger.books().map(Books::moved);
-        async move {
-            match moved {
-                Some(moved) => moved.await,
-                None => std::future::pending().await,
-            }
-        }
+        or_never(self.ledger.books().map(Books::moved))
     }
 
     /// Ends when the network no longer allows this model. Never without a registry.
     pub(crate) fn disallowed(&self, model: &ModelName) -> impl Future<Output = ()> + Send + use<> {
-        let disallowed = self.ledger.books().map(|books| books.disallowed(model));
-        async move {
-            match disallowed {
-                Some(disallowed) => disallowed.await,
-                None => std::future::pending().await,
-            }
-        }
+        or_never(self.ledger.books().map(|books| books.disallowed(model)))
     }
 
     /// What a peer is to be told of its account; nothing but zeros where there is none.
@@ -217,5 +205,12 @@ impl RestRoom {
             sleep_until(until).await;
             drop(slot);
         }
+    }
+}
+
+async fn or_never<F: Future<Output = ()>>(future: Option<F>) {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
     }
 }

@@ -1,8 +1,10 @@
 //! Contracts, sessions, and what people ask for.
 
+use std::collections::BTreeMap;
+
 use cocoon_types::Address;
 
-use super::{Accounts, Effect, MAX_OLD, state::Settling};
+use super::{Accounts, Effect, MAX_OLD};
 use crate::{
     levels::Levels,
     record::{Cause, Halt, Record},
@@ -149,36 +151,26 @@ impl Accounts {
     /// Ends what the last process had under way, at a start: whether its messages left nobody knows. Sending one again is harmless,
     /// since counts are cumulative and a refund names its generation; a late success is told by the chain.
     pub fn interrupted(&self, at: u64) -> Vec<Record> {
-        fn parties<'a>(
-            clients: impl Iterator<Item = (&'a Address, &'a Settling)>,
-            workers: impl Iterator<Item = (&'a Address, &'a Settling)>,
-            proxy: &'a Settling,
-        ) -> impl Iterator<Item = Party> {
-            let clients = clients.map(|(owner, settling)| (Party::client(*owner), settling));
-            let workers = workers.map(|(owner, settling)| (Party::worker(*owner), settling));
-            let all = clients.chain(workers).chain([(Party::Proxy, proxy)]);
-            all.filter(|(_, settling)| settling.in_flight.is_some())
-                .map(|(party, _)| party)
+        fn parties<'a, C, W>(
+            clients: &'a BTreeMap<Address, C>,
+            workers: &'a BTreeMap<Address, W>,
+        ) -> impl Iterator<Item = Party> + use<'a, C, W> {
+            let clients = clients.keys().map(|owner| Party::client(*owner));
+            let workers = workers.keys().map(|owner| Party::worker(*owner));
+            clients.chain(workers).chain([Party::Proxy])
         }
-        let current = self.current.iter().flat_map(|it| {
-            let clients = it.clients.iter().map(|(owner, client)| (owner, &client.settling));
-            let workers = it.workers.iter().map(|(owner, worker)| (owner, &worker.settling));
-            parties(clients, workers, &it.proxy).map(|party| (it.terms.contract, party))
-        });
-        let old = self.old.iter().flat_map(|it| {
-            let clients = it.clients.iter().map(|(owner, client)| (owner, &client.settling));
-            let workers = it.workers.iter().map(|(owner, worker)| (owner, &worker.settling));
-            parties(clients, workers, &it.proxy).map(|party| (it.terms.contract, party))
-        });
-        let ended = current
+        let current = self
+            .current
+            .iter()
+            .flat_map(|it| parties(&it.clients, &it.workers).map(|party| (it.terms.contract, party)));
+        let old = self
+            .old
+            .iter()
+            .flat_map(|it| parties(&it.clients, &it.workers).map(|party| (it.terms.contract, party)));
+        current
             .chain(old)
-            .map(|(contract, party)| Record::SettlementEnded {
-                contract,
-                party,
-                done: false,
-                at,
-            });
-        ended.collect()
+            .filter_map(|(contract, party)| self.settlement_ended(contract, party, false, at))
+            .collect()
     }
 
     /// Nothing is served to the peer or settled with it until a person lifts it.

@@ -79,7 +79,9 @@ impl Bookkeeper {
                 return Ok(());
             }
         };
-        self.moving.deploying.abort_all();
+        // With what it may have come to already: its result must not pass for the next one's.
+        self.moving.deploying = JoinSet::new();
+        self.moving.step = Step::Settled;
         if network.own.address() == current.own.address() {
             self.network.send_replace(network);
             return Ok(());
@@ -106,7 +108,7 @@ impl Bookkeeper {
                     Ok(())
                 }
             },
-            // One that was given up for still newer terms.
+            // Not without a deployment.
             step => {
                 self.moving.step = step;
                 Ok(())
