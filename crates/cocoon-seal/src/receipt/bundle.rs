@@ -92,6 +92,43 @@ const MAX_RECORD: usize = 1024;
 /// Longest label.
 const MAX_LABEL: usize = 64;
 
+// === impl EvidenceItem ===
+
+impl EvidenceItem {
+    /// Label of the certificate of the worker's link, in DER.
+    pub const CERTIFICATE: &str = "certificate";
+    /// Label of the quote or report over the statement.
+    pub const QUOTE: &str = "quote";
+    /// Label of what the makers vouch for the quote.
+    pub const ENDORSEMENTS: &str = "endorsements";
+    /// Label of the accelerators' evidence, all of it.
+    pub const GPU_EVIDENCE: &str = "gpu evidence";
+
+    /// What stands behind a worker's statement, in the order of docs/sealing.md 7.4; what is empty is left out. Worker and
+    /// client make the same set of the same bytes.
+    pub fn of_worker(
+        certificate: Bytes,
+        quote: Bytes,
+        endorsements: Bytes,
+        gpu_evidence: Bytes,
+    ) -> Vec<Self> {
+        let all = [
+            (Self::CERTIFICATE, certificate),
+            (Self::QUOTE, quote),
+            (Self::ENDORSEMENTS, endorsements),
+            (Self::GPU_EVIDENCE, gpu_evidence),
+        ];
+        let present = all.into_iter().filter(|(_, bytes)| !bytes.is_empty());
+        let item = |(label, bytes): (&str, Bytes)| Self {
+            label: label.to_owned(),
+            bytes,
+        };
+        present.map(item).collect()
+    }
+}
+
+// === impl Bundle ===
+
 impl Bundle {
     /// Most bytes of the file.
     pub const MAX_BYTES: usize = 8 * 1024 * 1024;

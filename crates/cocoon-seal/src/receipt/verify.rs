@@ -38,6 +38,9 @@ pub struct Appraised {
     pub accelerators: Accelerators,
     /// Whose word it comes down to, as in "Intel's root, image 1234".
     pub vouched_by: String,
+    /// What is still to be believed, as in "image 1234, which nobody here said is allowed": genuine hardware runs it, and what
+    /// follows from that for tier, weights and usage is claimed and not proven.
+    pub unjudged: Option<String>,
 }
 
 /// What the one who checks has beside the file.

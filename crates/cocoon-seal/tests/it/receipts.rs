@@ -23,6 +23,7 @@ impl Appraiser for Trusting {
             engine_place: EnginePlace::Measured,
             accelerators: Accelerators::None,
             vouched_by: "the test".into(),
+            unjudged: None,
         })
     }
 }
@@ -112,6 +113,31 @@ fn what_nobody_checked_is_not_proven() {
         assert_eq!(word(subject), Some("not shown"), "{subject:?}");
     }
     assert_eq!(report.proven_tier(), None);
+}
+
+/// Genuine hardware with an image that nobody said is allowed proves no tier.
+#[test]
+fn an_image_that_nobody_judged_is_claimed() {
+    let (world, _, bundle) = bundle();
+    let statement = bundle.statement.clone();
+    let appraised = Trusting.appraise(&statement, &bundle.evidence, NOW + 1).unwrap();
+    let saying = Saying(Ok(Appraised {
+        unjudged: Some("image 1234".into()),
+        ..appraised
+    }));
+    let report = verified(
+        &bundle,
+        &Checks {
+            appraiser: Some(&saying),
+            ..checks(&world)
+        },
+    );
+    assert!(report.is_valid() && report.proven_tier().is_none());
+    let word = |subject| report.standing(subject).map(Standing::word);
+    assert_eq!(word(Subject::Hardware), Some("proven"));
+    for subject in [Subject::Tier, Subject::Model, Subject::Engine, Subject::Usage] {
+        assert_eq!(word(subject), Some("claimed"), "{subject:?}");
+    }
 }
 
 /// No byte can be changed, also not by somebody who makes the digest at the end fit again, and with nobody judging evidence.
@@ -562,4 +588,14 @@ fn a_countersign_is_checked_once_for_its_batch() {
         stranger.check(leaves[0], &signed[0]),
         Err(CountersignError::Signer)
     );
+}
+
+#[test]
+fn the_evidence_of_a_worker_has_one_form() {
+    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let items = EvidenceItem::of_worker(bytes("c"), bytes("q"), Bytes::new(), bytes("g"));
+    let labels: Vec<&str> = items.iter().map(|item| item.label.as_str()).collect();
+    assert_eq!(labels, ["certificate", "quote", "gpu evidence"]);
+    let others = EvidenceItem::of_worker(bytes("c"), bytes("q"), bytes("g"), Bytes::new());
+    assert_ne!(evidence_digest(&items), evidence_digest(&others));
 }

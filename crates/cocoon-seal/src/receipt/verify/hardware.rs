@@ -59,7 +59,10 @@ impl Parts {
     /// What follows from evidence that holds.
     fn measured(&self, appraised: &Appraised, report: &mut Report) {
         let closing = &self.receipt.closing;
-        let by = || Standing::proven(appraised.vouched_by.clone());
+        let by = || match &appraised.unjudged {
+            None => Standing::proven(appraised.vouched_by.clone()),
+            Some(whom) => Standing::claimed(whom.clone()),
+        };
         let tier = if appraised.tier == self.receipt.tier {
             by()
         } else {
