@@ -38,4 +38,4 @@ pub use pricing::{
 };
 pub use record::{Cause, Halt, Kind, MAX_RECORD_BYTES, Record, Settlement};
 pub use terms::{ClientState, ContractState, Party, Status, Terms, Tx, WorkerState};
-pub use view::{ClientAction, ClientPolicy, ClientView, Lie, ToldLevels, WorkerPolicy, WorkerView};
+pub use view::{ClientAction, ClientPolicy, ClientView, Lie, Pushed, ToldLevels, WorkerPolicy, WorkerView};

@@ -67,49 +67,37 @@ pub enum Lie {
     Unsigned,
 }
 
-/// What a proxy has told on the open link, by two ways between which the order is lost: pushes, and answers to questions. Each way
-/// keeps its own order; an answer may be heard before what was pushed earlier, and after what was pushed later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Heard {
-    /// The highest of both.
-    best: Levels,
-    /// The last push.
-    pushed: Levels,
+/// What was pushed over one link. Pushes keep their order there. Between links (while one is renewed there are two) and between a
+/// link's pushes and its answers the order is lost: an answer may be heard before what was pushed earlier, and after what was pushed
+/// later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pushed(Levels);
+
+/// Checks what is told when a link opens, against what was known when it was asked for; `best` is all that was ever told. A proxy
+/// that was ended by force has forgotten what was in its memory alone, so that level may have fallen, down to the journal's.
+fn greet(best: &mut Levels, asked: Levels, told: ToldLevels) -> Result<Pushed, Lie> {
+    let mut then = asked;
+    compare(&mut then, told, None)?;
+    let unchanged = *best == asked;
+    // Another link may have told more meanwhile.
+    *best = if unchanged { then } else { highest(*best, then) };
+    Ok(Pushed(then))
 }
 
-// === impl Heard ===
+/// Checks a push against the one before it on its link.
+fn push(best: &mut Levels, before: &mut Pushed, told: ToldLevels) -> Result<(), Lie> {
+    let memory = before.0.memory;
+    compare(&mut before.0, told, Some(memory))?;
+    *best = highest(*best, before.0);
+    Ok(())
+}
 
-impl Heard {
-    fn remembering(levels: Levels) -> Self {
-        Self {
-            best: levels,
-            pushed: levels,
-        }
-    }
-
-    /// Checks what is told when a link opens. A proxy that was ended by force has forgotten what was in its memory alone,
-    /// so that level may have fallen, down to the journal's.
-    fn greet(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        compare(&mut self.best, told, None)?;
-        self.pushed = self.best;
-        Ok(())
-    }
-
-    /// Checks a push against the one before.
-    fn push(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        let memory = self.pushed.memory;
-        compare(&mut self.pushed, told, Some(memory))?;
-        self.best = highest(self.best, self.pushed);
-        Ok(())
-    }
-
-    /// Checks an answer against what was known when it was asked for.
-    fn answer(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
-        let mut then = asked;
-        compare(&mut then, told, Some(asked.memory))?;
-        self.best = highest(self.best, then);
-        Ok(())
-    }
+/// Checks an answer against what was known when it was asked for.
+fn answer(best: &mut Levels, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
+    let mut then = asked;
+    compare(&mut then, told, Some(asked.memory))?;
+    *best = highest(*best, then);
+    Ok(())
 }
 
 fn highest(one: Levels, other: Levels) -> Levels {

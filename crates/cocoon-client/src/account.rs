@@ -9,7 +9,7 @@ mod open;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cocoon_accounting::{
-    ClassCost, ClientPolicy, ClientView, Levels, Lie, Status, ToldLevels, adjusted, worst_case,
+    ClassCost, ClientPolicy, ClientView, Levels, Lie, Pushed, Status, ToldLevels, adjusted, worst_case,
 };
 use cocoon_contracts::{
     Signed, StateInit, client,
@@ -106,34 +106,40 @@ pub(crate) struct Snapshot {
 // === impl Account ===
 
 impl Account {
-    /// Takes what the proxy told when the link opened.
+    /// Takes what the proxy told when a link opened, of which `asked` was known before; gives what this link's pushes are held
+    /// against.
     ///
     /// # Errors
     /// [`Untrue`]: the link must end.
-    pub(crate) fn greeted(&self, payment: &SignedPayment, journal: i64, memory: i64) -> Result<(), Untrue> {
-        self.take(payment, journal, memory, ClientView::greeted)
+    pub(crate) fn greeted(
+        &self,
+        asked: Levels,
+        payment: &SignedPayment,
+        journal: i64,
+        memory: i64,
+    ) -> Result<Pushed, Untrue> {
+        self.take(payment, journal, memory, |view, told| view.greeted(asked, told))
     }
 
-    /// Takes what the proxy told of a request that it settled.
+    /// Takes what the proxy told of a request that it settled, after `before`.
     ///
     /// # Errors
     /// [`Untrue`]: the link must end.
-    pub(crate) fn settled(&self, told: &proxy::ClientRequestPayment) -> Result<(), Untrue> {
-        self.pushed(&told.signed_payment, told.db_tokens, told.max_tokens)?;
+    pub(crate) fn settled(
+        &self,
+        before: &mut Pushed,
+        told: &proxy::ClientRequestPayment,
+    ) -> Result<(), Untrue> {
+        let (journal, memory) = (told.db_tokens, told.max_tokens);
+        self.take(&told.signed_payment, journal, memory, |view, told| {
+            view.pushed(before, told)
+        })?;
         let tokens = u64::try_from(told.request_tokens).map_err(|_| Untrue::Negative)?;
         let mut state = self.lock();
         if let Some(feared) = state.requests.told(RequestId(told.request_id), tokens) {
             state.receipted(feared, tokens);
         }
         Ok(())
-    }
-
-    /// Takes what the proxy told on the open link.
-    ///
-    /// # Errors
-    /// [`Untrue`]: the link must end.
-    pub(crate) fn pushed(&self, payment: &SignedPayment, journal: i64, memory: i64) -> Result<(), Untrue> {
-        self.take(payment, journal, memory, ClientView::pushed)
     }
 
     /// Takes what the proxy answered to a question that was asked when `asked` was known.
@@ -150,13 +156,13 @@ impl Account {
         self.take(payment, journal, memory, |view, told| view.answered(asked, told))
     }
 
-    fn take(
+    fn take<T>(
         &self,
         payment: &SignedPayment,
         journal: i64,
         memory: i64,
-        tell: impl FnOnce(&mut ClientView, ToldLevels) -> Result<(), Lie>,
-    ) -> Result<(), Untrue> {
+        tell: impl FnOnce(&mut ClientView, ToldLevels) -> Result<T, Lie>,
+    ) -> Result<T, Untrue> {
         let count = |count: i64| u64::try_from(count).map_err(|_| Untrue::Negative);
         let mut state = self.lock();
         // Once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
@@ -169,7 +175,7 @@ impl Account {
             journal: count(journal)?,
             memory: count(memory)?,
         };
-        tell(&mut state.view, told)?;
+        let taken = tell(&mut state.view, told)?;
         // An answer may be older than what was pushed since.
         if let Some(payment) = payment
             && state.view.levels().chain == payment.tokens
@@ -178,7 +184,7 @@ impl Account {
         }
         drop(state);
         self.nudge.notify_one();
-        Ok(())
+        Ok(taken)
     }
 
     /// A request goes out.

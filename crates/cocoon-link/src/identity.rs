@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use cocoon_attest::tdx::{CollateralError, TdxRefusal};
@@ -7,6 +7,7 @@ use cocoon_attest::{Draft, DraftError, report_data};
 use rustls::crypto::aws_lc_rs::sign::any_eddsa_type;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
 
 use crate::attester::{Attester, Presented};
 
@@ -26,9 +27,9 @@ pub struct Identity {
 }
 
 /// The identity that new connections present. Clones share it, so that it can be replaced on a running node.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CurrentIdentity {
-    identity: Arc<RwLock<Arc<Identity>>>,
+    identity: watch::Sender<Arc<Identity>>,
     renewal: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -230,7 +231,7 @@ impl CurrentIdentity {
     /// Starts with this one.
     pub fn new(identity: Identity) -> Self {
         Self {
-            identity: Arc::new(RwLock::new(Arc::new(identity))),
+            identity: watch::Sender::new(Arc::new(identity)),
             renewal: Arc::default(),
         }
     }
@@ -247,13 +248,17 @@ impl CurrentIdentity {
 
     /// The identity of connections that begin now.
     pub fn get(&self) -> Arc<Identity> {
-        // The lock only ever guards one assignment, so a poisoned one holds a whole value.
-        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.identity.borrow())
+    }
+
+    /// Sees every identity that comes: whoever keeps links should then have one that presents it.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Identity>> {
+        self.identity.subscribe()
     }
 
     /// Connections that begin from now on present this one; running ones keep theirs.
     pub fn replace(&self, identity: Identity) {
-        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+        self.identity.send_replace(Arc::new(identity));
     }
 
     /// Replaces the identity by a fresh one of its kind if it is time to; says whether it was. The work is done off the
@@ -273,6 +278,12 @@ impl CurrentIdentity {
         }
         self.replace(in_background(move || current.renewed(now)).await?);
         Ok(true)
+    }
+}
+
+impl fmt::Debug for CurrentIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CurrentIdentity").field(&self.get()).finish()
     }
 }
 

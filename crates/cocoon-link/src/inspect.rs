@@ -7,15 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::public_key_info;
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerIncompatible,
-    SignatureScheme,
-};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -59,7 +54,12 @@ pub async fn inspect(
         .await
         .map_err(|_| StreamError::Deadline(Step::Pow))??;
     let name = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
-    let connector = TlsConnector::from(config(identity));
+    let witness = Witness {
+        provider: tls::provider(),
+    };
+    let identity = CurrentIdentity::from(identity);
+    // No time is judged here.
+    let connector = TlsConnector::from(tls::dialler(Arc::new(witness), Arc::new(identity), || 0));
     let stream = secure::within(deadline, Step::Tls, connector.connect(name, tcp)).await?;
     let presented = stream.get_ref().1.peer_certificates();
     // The acceptor always has one; without it the handshake would have failed.
@@ -67,23 +67,6 @@ pub async fn inspect(
     Ok(Inspection {
         certificate: certificate.map_or_else(Vec::new, |certificate| certificate.to_vec()),
     })
-}
-
-fn config(identity: Identity) -> Arc<ClientConfig> {
-    let provider = tls::provider();
-    let witness = Witness {
-        provider: Arc::clone(&provider),
-    };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("invariant: the provider has TLS 1.3 cipher suites")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(witness))
-        .with_client_cert_resolver(Arc::new(CurrentIdentity::from(identity)));
-    config.enable_sni = false;
-    config.enable_early_data = false;
-    config.resumption = Resumption::disabled();
-    Arc::new(config)
 }
 
 // === impl Inspection ===
@@ -109,7 +92,7 @@ impl ServerCertVerifier for Witness {
     ) -> Result<ServerCertVerified, Error> {
         cocoon_attest::public_key(end_entity)
             .map(|_| ServerCertVerified::assertion())
-            .map_err(|refusal| CertificateError::Other(OtherError(Arc::new(refusal))).into())
+            .map_err(tls::refused)
     }
 
     fn verify_tls12_signature(
@@ -118,7 +101,7 @@ impl ServerCertVerifier for Witness {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(PeerIncompatible::Tls12NotOffered.into())
+        Err(tls::tls12())
     }
 
     fn verify_tls13_signature(
@@ -127,15 +110,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let key = cocoon_attest::public_key(certificate)
-            .map_err(|refusal| CertificateError::Other(OtherError(Arc::new(refusal))))?;
-        let key = SubjectPublicKeyInfoDer::from(public_key_info(&key));
-        verify_tls13_signature_with_raw_key(
-            message,
-            &key,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        tls::verify_signature(&self.provider, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -67,6 +67,25 @@ pub(crate) fn anonymous(appraiser: impl Into<Appraiser>, clock: fn() -> u64) -> 
     Arc::new(config)
 }
 
+/// The configuration of a dialler that judges the acceptor by this verifier.
+pub(crate) fn dialler(
+    verifier: Arc<dyn ServerCertVerifier>,
+    identity: Arc<dyn ResolvesClientCert>,
+    clock: fn() -> u64,
+) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::builder_with_details(provider(), Arc::new(Clock(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("invariant: the provider has TLS 1.3 cipher suites")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(identity);
+    config.enable_sni = false;
+    config.enable_early_data = false;
+    // A resumed session would skip the appraisal.
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
+}
+
 // === impl TlsConfigs ===
 
 impl TlsConfigs {
@@ -78,16 +97,11 @@ impl TlsConfigs {
         });
         let identity = Arc::new(identity);
 
-        let mut client = ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(Clock(clock)))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("invariant: the provider has TLS 1.3 cipher suites")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
-            .with_client_cert_resolver(Arc::clone(&identity) as Arc<dyn ResolvesClientCert>);
-        client.enable_sni = false;
-        client.enable_early_data = false;
-        // A resumed session would skip the appraisal.
-        client.resumption = Resumption::disabled();
+        let client = dialler(
+            Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>,
+            Arc::clone(&identity) as Arc<dyn ResolvesClientCert>,
+            clock,
+        );
 
         let mut server = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(Clock(clock)))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -99,7 +113,7 @@ impl TlsConfigs {
         server.max_early_data_size = 0;
 
         Self {
-            client: Arc::new(client),
+            client,
             server: Arc::new(server),
         }
     }
@@ -119,30 +133,25 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 // === impl Verifier ===
 
-impl Verifier {
-    fn verify_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        // With the raw key, because webpki does not read certificates like ours (spec/network.md 3.8).
-        let key = cocoon_attest::public_key(certificate).map_err(refused)?;
-        let key = SubjectPublicKeyInfoDer::from(cocoon_attest::public_key_info(&key));
-        verify_tls13_signature_with_raw_key(
-            message,
-            &key,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
+/// Whether the owner of the certificate's key has signed the handshake.
+pub(crate) fn verify_signature(
+    provider: &CryptoProvider,
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    // With the raw key, because webpki does not read certificates like ours (spec/network.md 3.8).
+    let key = cocoon_attest::public_key(certificate).map_err(refused)?;
+    let key = SubjectPublicKeyInfoDer::from(cocoon_attest::public_key_info(&key));
+    let algorithms = &provider.signature_verification_algorithms;
+    verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
 }
 
-fn refused(refusal: Refusal) -> Error {
+pub(crate) fn refused(refusal: Refusal) -> Error {
     CertificateError::Other(OtherError(Arc::new(refusal))).into()
 }
 
-fn tls12() -> Error {
+pub(crate) fn tls12() -> Error {
     PeerIncompatible::Tls12NotOffered.into()
 }
 
@@ -178,7 +187,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, certificate, signature)
+        verify_signature(&self.provider, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -218,7 +227,7 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, certificate, signature)
+        verify_signature(&self.provider, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

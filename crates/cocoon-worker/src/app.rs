@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     earnings,
     engine::EngineWatch,
-    leg,
+    legs,
     options::{Config, EngineChoice},
     pay::{self, Till},
     shop::Shop,
@@ -172,7 +172,7 @@ impl App {
             "engine"
         });
         for proxy in self.config.proxies {
-            let leg = leg::keep(Arc::clone(&shop), Arc::clone(&self.links), proxy);
+            let leg = legs::keep(Arc::clone(&shop), Arc::clone(&self.links), proxy);
             tasks.spawn(async move {
                 leg.await;
                 "link to a proxy"

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use cocoon_accounting::Pushed;
 use cocoon_link::{Link, QueryError};
 use cocoon_original::OLDEST_OFFERED;
 use cocoon_tl::{TlFunction, TlObject as _, TlString, shared::ProtoVersions, worker};
@@ -44,8 +45,8 @@ pub(crate) enum HandshakeError {
 /// A proxy that this worker works for.
 #[derive(Debug)]
 pub(crate) struct Introduced {
-    /// The account there, where something is paid.
-    pub(crate) pay: Option<Arc<Pay>>,
+    /// The account there, where something is paid, and what this link's pushes are held against.
+    pub(crate) pay: Option<(Arc<Pay>, Pushed)>,
     /// The protocol that was agreed on.
     pub(crate) version: i32,
 }
@@ -71,8 +72,8 @@ pub(crate) async fn introduce(
         None => None,
         Some(till) => {
             let pay = account(Pay::at(till, &connected.params, &connected.worker_sc_address)?);
-            compare(link, &pay, version).await?;
-            Some(pay)
+            let pushed = compare(link, &pay, version).await?;
+            Some((pay, pushed))
         }
     };
     let complete = worker::ProxyHandshakeComplete {
@@ -92,7 +93,7 @@ fn oldest(shop: &Shop) -> i32 {
 }
 
 /// Holds what the proxy remembers against what we do (spec/ton.md 5.4).
-async fn compare(link: &Link, pay: &Pay, version: i32) -> Result<(), HandshakeError> {
+async fn compare(link: &Link, pay: &Pay, version: i32) -> Result<Pushed, HandshakeError> {
     let levels = pay.levels();
     // A count that does not fit was never told by any proxy.
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -111,8 +112,12 @@ async fn compare(link: &Link, pay: &Pay, version: i32) -> Result<(), HandshakeEr
     if ![0, 1].contains(&told.error_code) {
         return Err(PayError::Forgotten(told.error_code).into());
     }
-    pay.greeted(&told.signed_payment, told.tokens_committed_to_db, told.max_tokens)?;
-    Ok(())
+    Ok(pay.greeted(
+        levels,
+        &told.signed_payment,
+        told.tokens_committed_to_db,
+        told.max_tokens,
+    )?)
 }
 
 fn connect(shop: &Shop, served: &Served) -> worker::ConnectToProxy {

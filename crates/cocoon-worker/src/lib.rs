@@ -17,6 +17,7 @@ mod earnings;
 mod engine;
 mod handshake;
 mod leg;
+mod legs;
 mod metrics;
 mod options;
 mod pay;

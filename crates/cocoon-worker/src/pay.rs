@@ -6,7 +6,7 @@ mod keep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cocoon_accounting::{Levels, Lie, ToldLevels, WorkerPolicy, WorkerView, adjusted};
+use cocoon_accounting::{Levels, Lie, Pushed, ToldLevels, WorkerPolicy, WorkerView, adjusted};
 use cocoon_chain::{ProxyContract, Purse, ToldError};
 use cocoon_contracts::{
     Signed, StateInit,
@@ -122,30 +122,32 @@ impl Pay {
         self.lock().view.levels()
     }
 
-    /// Takes the proxy's answer to the comparison.
+    /// Takes the proxy's answer to the comparison of what was known when `asked`; gives what this link's pushes are held against.
     ///
     /// # Errors
     /// [`PayError`]: the link must end.
     pub(crate) fn greeted(
         &self,
+        asked: Levels,
         payment: &proxy::SignedPayment,
         journal: i64,
         memory: i64,
-    ) -> Result<(), PayError> {
-        self.take(payment, journal, memory, WorkerView::greeted)
+    ) -> Result<Pushed, PayError> {
+        self.take(payment, journal, memory, |view, told| view.greeted(asked, told))
     }
 
-    /// Takes what the proxy told on the open link.
+    /// Takes what the proxy told on an open link, after `before`.
     ///
     /// # Errors
     /// [`PayError`]: the link must end.
     pub(crate) fn pushed(
         &self,
+        before: &mut Pushed,
         payment: &proxy::SignedPayment,
         journal: i64,
         memory: i64,
     ) -> Result<(), PayError> {
-        self.take(payment, journal, memory, WorkerView::pushed)
+        self.take(payment, journal, memory, |view, told| view.pushed(before, told))
     }
 
     /// Takes what the proxy answered to a question that was asked when `asked` was known.
@@ -162,13 +164,13 @@ impl Pay {
         self.take(payment, journal, memory, |view, told| view.answered(asked, told))
     }
 
-    fn take(
+    fn take<T>(
         &self,
         payment: &proxy::SignedPayment,
         journal: i64,
         memory: i64,
-        tell: impl FnOnce(&mut WorkerView, ToldLevels) -> Result<(), Lie>,
-    ) -> Result<(), PayError> {
+        tell: impl FnOnce(&mut WorkerView, ToldLevels) -> Result<T, Lie>,
+    ) -> Result<T, PayError> {
         let count = |count: i64| u64::try_from(count).map_err(|_| PayError::Negative);
         let mut state = self.lock();
         // Once it is known to be one for this contract by this proxy (spec/ton.md 4.1).
@@ -181,14 +183,14 @@ impl Pay {
             journal: count(journal)?,
             memory: count(memory)?,
         };
-        tell(&mut state.view, told)?;
+        let taken = tell(&mut state.view, told)?;
         // An answer may be older than what was pushed since.
         if let Some(payment) = payment
             && state.view.levels().chain == payment.tokens
         {
             state.payment = Some(payment);
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// A request begins.

@@ -2,7 +2,7 @@
 
 use cocoon_types::Nanoton;
 
-use super::{Heard, Lie, ToldLevels};
+use super::{Lie, Pushed, ToldLevels, answer, greet, push};
 use crate::{
     levels::Levels,
     terms::{ClientState, Status, Terms},
@@ -41,7 +41,8 @@ pub enum ClientAction {
 pub struct ClientView {
     terms: Terms,
     contract: Option<(ClientState, u32)>,
-    heard: Heard,
+    /// The most that was told, over all links.
+    heard: Levels,
     /// What the requests so far can have cost; `None` before the proxy first told its levels.
     most: Option<u64>,
     outdated_since: Option<u64>,
@@ -67,7 +68,7 @@ impl ClientView {
         Self {
             terms,
             contract: None,
-            heard: Heard::default(),
+            heard: Levels::default(),
             most: None,
             outdated_since: None,
             wants_close: false,
@@ -79,7 +80,7 @@ impl ClientView {
     /// With the levels that were on disk: what this proxy has signed and told before.
     #[must_use]
     pub fn remembering(mut self, levels: Levels) -> Self {
-        self.heard = Heard::remembering(levels);
+        self.heard = levels;
         self.most = Some(levels.memory);
         self
     }
@@ -91,7 +92,7 @@ impl ClientView {
 
     /// The levels as the proxy told them; `chain` is the best signed payment at hand.
     pub const fn levels(&self) -> Levels {
-        self.heard.best
+        self.heard
     }
 
     /// The contract's state as last read, and when its refund can be forced (0 while it is open).
@@ -115,20 +116,21 @@ impl ClientView {
         self.contract = Some((state, unlock_at));
     }
 
-    /// The proxy told its levels when the link opened.
+    /// The proxy told its levels when a link opened; `asked` are those that were known when it was asked. Gives what the pushes of
+    /// this link are held against.
     ///
     /// # Errors
     /// [`Lie`], which is remembered.
-    pub fn greeted(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        self.told(told, Heard::greet)
+    pub fn greeted(&mut self, asked: Levels, told: ToldLevels) -> Result<Pushed, Lie> {
+        self.told(told, |heard, told| greet(heard, asked, told))
     }
 
-    /// The proxy told its levels on an open link.
+    /// The proxy told its levels on an open link, after `before`.
     ///
     /// # Errors
     /// [`Lie`], which is remembered.
-    pub fn pushed(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        self.told(told, Heard::push)
+    pub fn pushed(&mut self, before: &mut Pushed, told: ToldLevels) -> Result<(), Lie> {
+        self.told(told, |heard, told| push(heard, before, told))
     }
 
     /// The proxy answered a question for its levels; `asked` are those that were known when it was asked.
@@ -136,14 +138,14 @@ impl ClientView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn answered(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
-        self.told(told, |heard, told| heard.answer(asked, told))
+        self.told(told, |heard, told| answer(heard, asked, told))
     }
 
-    fn told(
+    fn told<T>(
         &mut self,
         told: ToldLevels,
-        check: impl FnOnce(&mut Heard, ToldLevels) -> Result<(), Lie>,
-    ) -> Result<(), Lie> {
+        check: impl FnOnce(&mut Levels, ToldLevels) -> Result<T, Lie>,
+    ) -> Result<T, Lie> {
         let most = *self.most.get_or_insert(told.memory);
         let checked = if told.memory > most {
             Err(Lie::Overcharged {
@@ -153,7 +155,7 @@ impl ClientView {
         } else {
             check(&mut self.heard, told)
         };
-        self.lie = checked.err().or(self.lie);
+        self.lie = checked.as_ref().err().copied().or(self.lie);
         checked
     }
 
@@ -176,13 +178,13 @@ impl ClientView {
         let paid = state.balance.checked_div(price)?;
         let stake = state.stake.checked_div(price)?;
         let limit = state.tokens.saturating_add(paid.min(stake));
-        Some(limit.saturating_sub(self.heard.best.memory))
+        Some(limit.saturating_sub(self.heard.memory))
     }
 
     /// What is owed and not charged yet, in adjusted tokens.
     pub fn uncharged(&self) -> u64 {
         let charged = self.contract.map_or(0, |(state, _)| state.tokens);
-        self.heard.best.memory.saturating_sub(charged)
+        self.heard.memory.saturating_sub(charged)
     }
 
     /// The network has other terms since then: the account here is to be closed.
@@ -237,9 +239,9 @@ impl ClientView {
             return Some(ClientAction::IncreaseStake(stake));
         }
         let half = state.stake.checked_div(price)? / 2;
-        let is_stuck = self.heard.best.memory > state.tokens.saturating_add(half);
-        (is_stuck && self.heard.best.chain > state.tokens).then_some(ClientAction::Charge {
-            tokens: self.heard.best.chain,
+        let is_stuck = self.heard.memory > state.tokens.saturating_add(half);
+        (is_stuck && self.heard.chain > state.tokens).then_some(ClientAction::Charge {
+            tokens: self.heard.chain,
         })
     }
 

@@ -35,18 +35,26 @@ fn account(balance: u64, stake: u64, tokens: u64) -> ClientState {
 #[test]
 fn a_level_that_falls_is_a_lie() {
     let mut view = WorkerView::new(terms());
-    view.greeted(told(0, 0, 0)).unwrap();
-    view.pushed(told(5, 10, 20)).unwrap();
+    let mut link = view.greeted(view.levels(), told(0, 0, 0)).unwrap();
+    view.pushed(&mut link, told(5, 10, 20)).unwrap();
     let lies = [
         (told(4, 10, 20), "signed"),
         (told(5, 9, 20), "journal"),
         (told(5, 10, 19), "memory"),
     ];
     for (told, level) in lies {
-        assert!(matches!(view.clone().pushed(told), Err(Lie::Fell { level: it, .. }) if it == level));
+        assert!(
+            matches!(view.clone().pushed(&mut link.clone(), told), Err(Lie::Fell { level: it, .. }) if it == level)
+        );
     }
-    assert!(matches!(view.pushed(told(11, 10, 20)), Err(Lie::Order { .. })));
-    assert!(matches!(view.pushed(told(5, 21, 20)), Err(Lie::Order { .. })));
+    assert!(matches!(
+        view.pushed(&mut link, told(11, 10, 20)),
+        Err(Lie::Order { .. })
+    ));
+    assert!(matches!(
+        view.pushed(&mut link, told(5, 21, 20)),
+        Err(Lie::Order { .. })
+    ));
     assert_eq!(
         view.levels(),
         Levels {
@@ -67,10 +75,10 @@ fn a_proxy_ended_by_force_may_have_forgotten_what_was_in_memory_alone() {
         chain: 5,
     };
     let mut view = WorkerView::new(terms()).remembering(known);
-    view.greeted(told(5, 10, 10)).unwrap();
+    view.greeted(view.levels(), told(5, 10, 10)).unwrap();
     let mut view = WorkerView::new(terms()).remembering(known);
     assert!(matches!(
-        view.greeted(told(5, 9, 30)),
+        view.greeted(view.levels(), told(5, 9, 30)),
         Err(Lie::Fell { level: "journal", .. })
     ));
     let empty = ToldLevels {
@@ -78,15 +86,15 @@ fn a_proxy_ended_by_force_may_have_forgotten_what_was_in_memory_alone() {
         journal: 10,
         memory: 20,
     };
-    assert_eq!(view.greeted(empty), Err(Lie::Unsigned));
+    assert_eq!(view.greeted(view.levels(), empty), Err(Lie::Unsigned));
 }
 
 #[test]
 fn a_worker_notices_what_is_missing() {
     let mut view = WorkerView::new(terms());
-    view.greeted(told(0, 0, 100)).unwrap();
+    let mut link = view.greeted(view.levels(), told(0, 0, 100)).unwrap();
     view.served(50);
-    view.pushed(told(0, 0, 149)).unwrap();
+    view.pushed(&mut link, told(0, 0, 149)).unwrap();
     assert_eq!(
         view.balanced(),
         Err(Lie::Underpaid {
@@ -94,20 +102,20 @@ fn a_worker_notices_what_is_missing() {
             least: 150
         })
     );
-    view.pushed(told(0, 0, 150)).unwrap();
+    view.pushed(&mut link, told(0, 0, 150)).unwrap();
     assert_eq!(view.balanced(), Ok(()));
 }
 
 #[test]
 fn a_client_owes_no_more_than_its_requests_can_cost() {
     let mut view = ClientView::new(terms());
-    view.greeted(told(0, 0, 0)).unwrap();
+    let mut link = view.greeted(view.levels(), told(0, 0, 0)).unwrap();
     view.opened(100);
     view.opened(100);
-    view.pushed(told(0, 0, 200)).unwrap();
+    view.pushed(&mut link, told(0, 0, 200)).unwrap();
     view.receipted(100, 30);
     let lie = Lie::Overcharged { told: 201, most: 130 };
-    assert_eq!(view.pushed(told(0, 0, 201)), Err(lie));
+    assert_eq!(view.pushed(&mut link, told(0, 0, 201)), Err(lie));
     assert_eq!(view.lie(), Some(lie));
 }
 
@@ -117,9 +125,11 @@ fn a_worker_takes_its_pay_by_money_not_by_tokens() {
     let mut view = WorkerView::new(terms());
     // 0.2 TON at 19 nanoTON a token.
     let enough = (TON / 5).div_ceil(19);
-    view.greeted(told(enough - 1, enough, enough)).unwrap();
+    let mut link = view
+        .greeted(view.levels(), told(enough - 1, enough, enough))
+        .unwrap();
     assert_eq!(view.due(&policy, true, 0), None);
-    view.pushed(told(enough, enough, enough)).unwrap();
+    view.pushed(&mut link, told(enough, enough, enough)).unwrap();
     assert_eq!(view.due(&policy, true, 0), Some(enough));
     assert_eq!(view.due(&policy, false, 0), None);
     view.outdated(50);
@@ -141,11 +151,11 @@ fn a_client_keeps_its_account() {
     assert_eq!(view.due(&policy, 0), Some(ClientAction::TopUp(Nanoton::new(TON))));
     view.contract_read(account(TON, TON, 0), 0);
     assert_eq!((view.due(&policy, 0), view.available()), (None, Some(TON / 20)));
-    view.greeted(told(0, 0, 0)).unwrap();
+    let mut link = view.greeted(view.levels(), told(0, 0, 0)).unwrap();
     // More than half the stake is used: the client helps a proxy that does not charge.
     let used = TON / 40 + 1;
     view.opened(used);
-    view.pushed(told(10, used, used)).unwrap();
+    view.pushed(&mut link, told(10, used, used)).unwrap();
     assert_eq!(view.due(&policy, 0), Some(ClientAction::Charge { tokens: 10 }));
     view.withdraw();
     assert_ne!(
@@ -193,8 +203,8 @@ fn an_outdated_account_is_closed_while_the_proxy_can_still_pay() {
 fn a_liar_gets_no_more_money() {
     let mut view = ClientView::new(terms());
     view.contract_read(account(0, TON, 0), 0);
-    view.greeted(told(0, 0, 0)).unwrap();
-    view.pushed(told(0, 0, 1)).unwrap_err();
+    let mut link = view.greeted(view.levels(), told(0, 0, 0)).unwrap();
+    view.pushed(&mut link, told(0, 0, 1)).unwrap_err();
     assert_eq!(view.due(&ClientPolicy::default(), 0), None);
 }
 
@@ -202,12 +212,12 @@ fn a_liar_gets_no_more_money() {
 fn answers_and_pushes_may_overtake_each_other() {
     let mut client = ClientView::new(terms());
     let mut worker = WorkerView::new(terms());
-    client.greeted(told(0, 100, 100)).unwrap();
+    let mut client_link = client.greeted(client.levels(), told(0, 100, 100)).unwrap();
     client.opened(100);
-    worker.greeted(told(0, 100, 100)).unwrap();
+    let mut worker_link = worker.greeted(worker.levels(), told(0, 100, 100)).unwrap();
     let asked = client.levels();
-    client.pushed(told(50, 120, 120)).unwrap();
-    worker.pushed(told(50, 120, 120)).unwrap();
+    client.pushed(&mut client_link, told(50, 120, 120)).unwrap();
+    worker.pushed(&mut worker_link, told(50, 120, 120)).unwrap();
     for answer in [told(40, 110, 110), told(0, 100, 100)] {
         client.answered(asked, answer).unwrap();
         worker.answered(asked, answer).unwrap();
@@ -223,7 +233,7 @@ fn answers_and_pushes_may_overtake_each_other() {
     }
     client.answered(asked, told(60, 130, 130)).unwrap();
     assert_eq!(client.levels().memory, 130, "news");
-    client.pushed(told(50, 125, 125)).unwrap();
+    client.pushed(&mut client_link, told(50, 125, 125)).unwrap();
     let best = Levels {
         memory: 130,
         journal: 130,
@@ -234,7 +244,7 @@ fn answers_and_pushes_may_overtake_each_other() {
         best,
         "pushed before that answer, and heard after it"
     );
-    client.pushed(told(50, 124, 125)).unwrap_err();
+    client.pushed(&mut client_link, told(50, 124, 125)).unwrap_err();
     let fell = Lie::Fell {
         level: "journal",
         from: 100,
@@ -242,6 +252,25 @@ fn answers_and_pushes_may_overtake_each_other() {
     };
     let below = worker.answered(asked, told(0, 99, 99)).unwrap_err();
     assert_eq!(below, fell, "what was known when it was asked");
+}
+
+#[test]
+fn while_a_link_is_renewed_each_of_the_two_keeps_its_own_order() {
+    let mut view = WorkerView::new(terms());
+    let mut old = view.greeted(view.levels(), told(0, 100, 100)).unwrap();
+    let asked = view.levels();
+    view.pushed(&mut old, told(10, 120, 120)).unwrap();
+    let mut new = view.greeted(asked, told(5, 110, 115)).unwrap();
+    let best = view.levels();
+    assert_eq!(best.memory, 120, "asked for before the push, and heard after it");
+    view.pushed(&mut new, told(20, 130, 130)).unwrap();
+    view.pushed(&mut old, told(10, 125, 125)).unwrap();
+    assert_eq!(view.levels().memory, 130, "the old link's word is older");
+    for (link, told) in [(&mut old, told(10, 124, 125)), (&mut new, told(19, 130, 130))] {
+        assert!(matches!(view.clone().pushed(link, told), Err(Lie::Fell { .. })));
+    }
+    let fell = view.greeted(view.levels(), told(20, 129, 130));
+    assert!(matches!(fell, Err(Lie::Fell { level: "journal", .. })));
 }
 
 #[test]
@@ -264,7 +293,7 @@ fn who_pays_in_much_may_owe_much() {
         view.due(&policy, 0),
         Some(ClientAction::IncreaseStake(Nanoton::new(4 * TON)))
     );
-    view.greeted(told(0, 0, 0)).unwrap();
-    view.pushed(told(0, 0, 1)).unwrap_err();
+    let mut link = view.greeted(view.levels(), told(0, 0, 0)).unwrap();
+    view.pushed(&mut link, told(0, 0, 1)).unwrap_err();
     assert_eq!(view.due(&policy, 0), None, "a liar gets no more of it");
 }

@@ -2,7 +2,7 @@
 
 use cocoon_types::Nanoton;
 
-use super::{Heard, Lie, ToldLevels};
+use super::{Lie, Pushed, ToldLevels, answer, greet, push};
 use crate::{
     levels::Levels,
     terms::{Status, Terms, WorkerState},
@@ -23,7 +23,8 @@ pub struct WorkerPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerView {
     terms: Terms,
-    heard: Heard,
+    /// The most that was told, over all links.
+    heard: Levels,
     contract: WorkerState,
     /// The proxy's count before this link, and what was served to the end on it.
     before: Option<u64>,
@@ -52,7 +53,7 @@ impl WorkerView {
     pub fn new(terms: Terms) -> Self {
         Self {
             terms,
-            heard: Heard::default(),
+            heard: Levels::default(),
             contract: WorkerState::default(),
             before: None,
             earned: 0,
@@ -64,7 +65,7 @@ impl WorkerView {
     /// With the levels that were on disk: what this proxy has signed and told before.
     #[must_use]
     pub fn remembering(mut self, levels: Levels) -> Self {
-        self.heard = Heard::remembering(levels);
+        self.heard = levels;
         self
     }
 
@@ -75,7 +76,7 @@ impl WorkerView {
 
     /// The levels as the proxy told them, which are what it is compared with; `chain` is the best payment at hand.
     pub const fn levels(&self) -> Levels {
-        self.heard.best
+        self.heard
     }
 
     /// The contract's state as last read.
@@ -93,31 +94,30 @@ impl WorkerView {
         self.contract = state;
     }
 
-    /// The proxy answered the comparison of balances when the link opened. It must have signed, be it for nothing.
+    /// The proxy answered the comparison of balances when a link opened; `asked` are the levels that were known when it was asked.
+    /// It must have signed, be it for nothing. Gives what the pushes of this link are held against.
     ///
     /// # Errors
     /// [`Lie`], which is remembered.
-    pub fn greeted(&mut self, told: ToldLevels) -> Result<(), Lie> {
+    pub fn greeted(&mut self, asked: Levels, told: ToldLevels) -> Result<Pushed, Lie> {
         let checked = match told.signed {
             None => Err(Lie::Unsigned),
-            Some(_) => self.heard.greet(told),
+            Some(_) => greet(&mut self.heard, asked, told),
         };
         if checked.is_ok() {
             self.before = Some(told.memory);
             self.earned = 0;
         }
-        self.lie = checked.err().or(self.lie);
-        checked
+        self.remember(checked)
     }
 
-    /// The proxy told its levels on an open link.
+    /// The proxy told its levels on an open link, after `before`.
     ///
     /// # Errors
     /// [`Lie`], which is remembered.
-    pub fn pushed(&mut self, told: ToldLevels) -> Result<(), Lie> {
-        let checked = self.heard.push(told);
-        self.lie = checked.err().or(self.lie);
-        checked
+    pub fn pushed(&mut self, before: &mut Pushed, told: ToldLevels) -> Result<(), Lie> {
+        let checked = push(&mut self.heard, before, told);
+        self.remember(checked)
     }
 
     /// The proxy answered a question for its levels; `asked` are those that were known when it was asked.
@@ -125,8 +125,12 @@ impl WorkerView {
     /// # Errors
     /// [`Lie`], which is remembered.
     pub fn answered(&mut self, asked: Levels, told: ToldLevels) -> Result<(), Lie> {
-        let checked = self.heard.answer(asked, told);
-        self.lie = checked.err().or(self.lie);
+        let checked = answer(&mut self.heard, asked, told);
+        self.remember(checked)
+    }
+
+    fn remember<T>(&mut self, checked: Result<T, Lie>) -> Result<T, Lie> {
+        self.lie = checked.as_ref().err().copied().or(self.lie);
         checked
     }
 
@@ -144,7 +148,7 @@ impl WorkerView {
         let Some(before) = self.before else {
             return Ok(());
         };
-        let (told, least) = (self.heard.best.memory, before.saturating_add(self.earned));
+        let (told, least) = (self.heard.memory, before.saturating_add(self.earned));
         if told >= least {
             return Ok(());
         }
@@ -157,8 +161,8 @@ impl WorkerView {
     pub fn earnings(&self) -> Option<[Nanoton; 3]> {
         let sum = |tokens| self.terms.prices.earnings(tokens).ok();
         Some([
-            sum(self.heard.best.memory)?,
-            sum(self.heard.best.chain)?,
+            sum(self.heard.memory)?,
+            sum(self.heard.chain)?,
             sum(self.contract.tokens)?,
         ])
     }
@@ -174,7 +178,7 @@ impl WorkerView {
         if self.contract.status == Status::Closed {
             return None;
         }
-        let tokens = self.heard.best.chain.checked_sub(self.contract.tokens)?;
+        let tokens = self.heard.chain.checked_sub(self.contract.tokens)?;
         let sum = self
             .terms
             .prices
@@ -185,6 +189,6 @@ impl WorkerView {
         let is_due = sum >= policy.payout_at
             || (is_idle && sum >= policy.idle_at)
             || (self.outdated_since.is_some_and(is_over) && sum >= policy.outdated_at);
-        (tokens > 0 && is_due).then_some(self.heard.best.chain)
+        (tokens > 0 && is_due).then_some(self.heard.chain)
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use cocoon_accounting::ClientPolicy;
+use cocoon_accounting::{ClientPolicy, Pushed};
 use cocoon_chain::{Purse, ToldError};
 use cocoon_link::{Link, QueryError};
 use cocoon_original::OLDEST_OFFERED;
@@ -59,8 +59,8 @@ pub(crate) struct Payer<'a> {
 
 /// A proxy that takes requests.
 pub(crate) struct Connected {
-    /// The account there, where there is somebody who pays.
-    pub(crate) account: Option<Arc<Account>>,
+    /// The account there, where there is somebody who pays, and what this link's pushes are held against.
+    pub(crate) account: Option<(Arc<Account>, Pushed)>,
     /// The protocol that was agreed on.
     pub(crate) version: i32,
 }
@@ -127,7 +127,7 @@ async fn paid(
     link: &Link,
     connected: client::ConnectedToProxy,
     payer: Payer<'_>,
-) -> Result<Arc<Account>, HandshakeError> {
+) -> Result<(Arc<Account>, Pushed), HandshakeError> {
     let Payer {
         purse,
         policy,
@@ -144,6 +144,7 @@ async fn paid(
     }
     let storage = account.read(purse).await?;
     let secret = account.secret();
+    let known = account.levels();
     let authorized = match connected.auth {
         // The hash must be ours on the chain too: a secret is shown only to whom it was set for.
         client::ProxyConnectionAuth::Short(short)
@@ -167,12 +168,13 @@ async fn paid(
         }
     };
     let success = success(authorized)?;
-    account.greeted(
+    let pushed = account.greeted(
+        known,
         &success.signed_payment,
         success.tokens_committed_to_db,
         success.max_tokens,
     )?;
-    Ok(account)
+    Ok((account, pushed))
 }
 
 fn success(

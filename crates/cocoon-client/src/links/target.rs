@@ -9,12 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use cocoon_link::{EnginePlace, Event, Events, Hello, LinkOptions, Redial, Session, dial};
+use cocoon_accounting::Pushed;
+use cocoon_link::{EnginePlace, Event, Events, Hello, Identity, LinkOptions, Redial, Session, dial};
 use cocoon_original::{Terms, VERSIONS, join_server};
 use cocoon_tl::{TlObject as _, client, peek_id, proxy};
 use cocoon_types::{Fault, Tier, error_line};
 use cocoon_web::clock::unix_now;
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
@@ -55,6 +57,13 @@ pub(super) struct Keeper {
     pub(super) money: Option<Money>,
 }
 
+/// What a proxy says on one link.
+struct Told {
+    events: Events,
+    /// What it says of the account is held against this.
+    pushed: Option<Pushed>,
+}
+
 // === impl Keeper ===
 
 impl Keeper {
@@ -69,7 +78,7 @@ impl Keeper {
         loop {
             while links.try_join_next().is_some() {}
             match self.connect(account.clone(), &mut waits).await {
-                Ok((live, events)) => {
+                Ok((live, told, mut identity)) => {
                     redial.up();
                     if let (Some(found), Some(money)) = (&live.account, &self.money)
                         && !account.as_ref().is_some_and(|known| Arc::ptr_eq(known, found))
@@ -83,13 +92,19 @@ impl Keeper {
                     let expires = self.expires(&live);
                     let left = expires.duration_since(Instant::now());
                     self.target.set(Arc::clone(&live));
-                    links.spawn(look_after(Arc::clone(&self.target), live, events, expires));
+                    links.spawn(look_after(Arc::clone(&self.target), live, told, expires));
+                    let renewal = async {
+                        tokio::select! {
+                            () = sleep(left - RENEW_BEFORE.min(left / 3)) => {}
+                            Ok(()) = identity.changed() => {}
+                        }
+                    };
                     tokio::select! {
                         reason = link.closed() => {
                             tracing::info!(proxy = %self.target.addr, reason, "link lost");
                         }
-                        // The old link is used until the new one stands.
-                        () = sleep(left - RENEW_BEFORE.min(left / 3)) => {}
+                        // The old link is used until the new one stands; whatever went wrong before it stood is past.
+                        () = renewal => redial = Redial::new(),
                     }
                 }
                 Err(failure) => {
@@ -115,12 +130,14 @@ impl Keeper {
         &self,
         known: Option<Arc<Account>>,
         waits: &mut u32,
-    ) -> Result<(Arc<Live>, Events), String> {
+    ) -> Result<(Arc<Live>, Told, watch::Receiver<Arc<Identity>>), String> {
         let identity = self.options.identity();
         identity
             .renew_if_due(self.options.now())
             .await
             .map_err(|error| error_line(&error))?;
+        // From before the dial, so that no change is missed.
+        let presented = identity.subscribe();
         let (link, inbox) = dial(&self.target.addr, &self.options)
             .await
             .map_err(|error| error_line(&error))?;
@@ -162,6 +179,7 @@ impl Keeper {
             engine: EnginePlace::None,
         };
         let (session, events) = Session::start(link, inbox, hello, Fault::ProxyLost);
+        let (account, pushed) = account.unzip();
         let open = AtomicUsize::new(0);
         let live = Live {
             session,
@@ -170,7 +188,7 @@ impl Keeper {
             bridge,
             outer,
         };
-        Ok((Arc::new(live), events))
+        Ok((Arc::new(live), Told { events, pushed }, presented))
     }
 }
 
@@ -187,7 +205,7 @@ fn terms(money: &Money, version: i32) -> Terms {
 }
 
 /// Reads a link until it ends; closes it when its evidence expires, or when it was replaced and its requests have ended.
-async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, expires: Instant) {
+async fn look_after(target: Arc<Target>, live: Arc<Live>, told: Told, expires: Instant) {
     let replaced = async {
         while target.offers(&live) || live.open.load(Ordering::Relaxed) > 0 {
             sleep(DRAIN_STEP).await;
@@ -201,7 +219,7 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, ex
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = listen(&live, &mut events) => {}
+        () = listen(&live, told) => {}
         () = ask_what_is_signed(&live) => {}
         () = ask_for_refund(&live) => {}
         () = replaced => match live.outer.withdrawal() {
@@ -215,13 +233,17 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, mut events: Events, ex
 }
 
 /// Reads what the proxy says until the link ends.
-async fn listen(live: &Live, events: &mut Events) {
+async fn listen(live: &Live, told: Told) {
     let link = live.session.link();
+    let Told {
+        mut events,
+        mut pushed,
+    } = told;
     while let Some(event) = events.recv().await {
         match event {
             Event::Hello(_) => {}
             Event::Message(message) => {
-                if let Err(reason) = hear(live, message) {
+                if let Err(reason) = hear(live, pushed.as_mut(), message) {
                     tracing::warn!(reason, "the proxy is left");
                     link.close(&reason);
                     return;
@@ -302,8 +324,8 @@ async fn ask_for_refund(live: &Live) {
 }
 
 /// What a proxy says one-way: what it has signed after each request.
-fn hear(live: &Live, message: Bytes) -> Result<(), String> {
-    let Some(account) = &live.account else {
+fn hear(live: &Live, pushed: Option<&mut Pushed>, message: Bytes) -> Result<(), String> {
+    let Some((account, pushed)) = live.account.as_ref().zip(pushed) else {
         return Ok(());
     };
     if peek_id(&message) != Some(proxy::ClientRequestPayment::ID) {
@@ -312,5 +334,7 @@ fn hear(live: &Live, message: Bytes) -> Result<(), String> {
     }
     let told = proxy::ClientRequestPayment::from_boxed(message)
         .map_err(|_| "a proxy.clientRequestPayment that does not parse".to_owned())?;
-    account.settled(&told).map_err(|untrue| untrue.to_string())
+    account
+        .settled(pushed, &told)
+        .map_err(|untrue| untrue.to_string())
 }

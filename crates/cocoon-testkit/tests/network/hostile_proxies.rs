@@ -247,14 +247,17 @@ async fn a_link_to_a_proxy_is_renewed_before_its_evidence_expires_and_no_request
         let (mut peer, _) = fake.accept_worker().await?;
         engine.set_fault(Some(CannedFault::Slow(Duration::from_millis(700))));
         peer.request(1, BODY, |_| {}).await?;
-        // It takes longer than the link wants to live.
+        // The next link is there before this one is given up.
+        let (mut next, _) = fake.accept_worker().await?;
         let disabled: worker::EnabledDisabled = peer.next_of().await?;
         assert_eq!(disabled.disabled, 1);
         peer.request(2, BODY, |_| {}).await?;
         assert_eq!(refused(&mut peer, 2).await?, Fault::Draining);
         served(&mut peer, 1).await?;
+        engine.set_fault(None);
+        next.request(1, BODY, |_| {}).await?;
+        served(&mut next, 1).await?;
         peer.ended().await?;
-        let (_again, _) = fake.accept_worker().await?;
         worker.stop().await
     })
     .await

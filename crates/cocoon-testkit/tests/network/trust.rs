@@ -2,6 +2,7 @@
 
 mod refused;
 mod registry;
+mod renewal;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,13 @@ impl Log {
         lines
             .iter()
             .any(|line| words.iter().all(|word| line.contains(word)))
+    }
+
+    /// How many lines hold all of these.
+    fn count(&self, words: &[&str]) -> usize {
+        let lines = self.0.lock().unwrap();
+        let holds = |line: &&String| words.iter().all(|word| line.contains(word));
+        lines.iter().filter(holds).count()
     }
 
     fn clear(&self) {
