@@ -18,6 +18,10 @@ pub trait Chain: fmt::Debug + Send + Sync {
     /// The newest block.
     fn head(&self) -> BoxFuture<'_, Result<Head, ChainError>>;
 
+    /// A block by its number. A chain knows those of the last hour at least; [`ChainError::NotFound`] for one that is not
+    /// there yet, or that it no longer knows.
+    fn block_at(&self, seqno: u32) -> BoxFuture<'_, Result<Head, ChainError>>;
+
     /// An account's state. An account that does not exist is [`Status::Missing`], not an error.
     fn account(&self, address: Address, at: At) -> BoxFuture<'_, Result<Account, ChainError>>;
 
@@ -39,11 +43,13 @@ pub trait Chain: fmt::Debug + Send + Sync {
     fn send<'a>(&'a self, external: &'a Cell) -> BoxFuture<'a, Result<(), ChainError>>;
 }
 
-/// The newest block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A block; mostly the newest.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The block's number.
     pub seqno: u32,
+    /// Its root hash, which nobody knows before it is made.
+    pub id: [u8; 32],
     /// The block's time in Unix seconds. The chain's clock, which messages' `valid_until` is measured by.
     pub time: u64,
 }
@@ -142,6 +148,14 @@ pub struct Message {
     pub body: Cell,
     /// Hash of the body's cell, which wallets are recognised by.
     pub body_hash: [u8; 32],
+}
+
+// === impl Head ===
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}@{}", self.seqno, hex::encode(&self.id[..8]), self.time)
+    }
 }
 
 // === impl TxId ===

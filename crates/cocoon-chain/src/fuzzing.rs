@@ -46,7 +46,7 @@ pub fn answer(bytes: &[u8]) {
     if let Ok(list) = http_chain::wire::transactions(&answer, newest, 0, 3) {
         assert!(list.len() <= 3 && list.first().map(|first| first.id) == Some(newest));
     }
-    let _ = http_chain::wire::head(&answer);
+    let _ = (http_chain::wire::head(&answer), http_chain::wire::block(&answer));
     let _ = http_chain::wire::account(&answer);
     for status in [200, 404, 500, 503] {
         let _ = http_chain::wire::result(status, answer.clone());

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::error::CallError;
+pub(crate) use self::render::SHARD;
 use crate::ledger::LedgerChain;
 
 /// Largest request: an external message of 64 KiB in base64, with room for a few arguments.

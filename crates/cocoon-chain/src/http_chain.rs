@@ -156,6 +156,19 @@ impl Chain for HttpChain {
         async { wire::head(&self.call("getMasterchainInfo", json!({})).await?) }.boxed()
     }
 
+    fn block_at(&self, seqno: u32) -> BoxFuture<'_, Result<Head, ChainError>> {
+        async move {
+            let params = json!({ "workchain": -1, "shard": crate::http::SHARD, "seqno": seqno });
+            let block = wire::block(&self.call("getBlockHeader", params).await?)?;
+            if block.seqno == seqno {
+                Ok(block)
+            } else {
+                Err(ChainError::Invalid("the header is of another block".into()))
+            }
+        }
+        .boxed()
+    }
+
     fn account(&self, address: Address, at: At) -> BoxFuture<'_, Result<Account, ChainError>> {
         let mut params = json!({ "address": address.to_string() });
         if let At::Block(seqno) = at {

@@ -36,7 +36,7 @@ pub use self::{
 use self::{
     execute::Envelope,
     queue::Queue,
-    store::{HeadRow, Store},
+    store::{HeadRow, Seed, Store},
 };
 use crate::chain::Head;
 
@@ -67,7 +67,8 @@ pub struct LedgerOptions {
     /// A network for tests: there is a faucet, the clock can be warped and faults can be set. Fixed when the ledger is
     /// made.
     pub is_test: bool,
-    /// Sending through a [`LedgerChain`] and the faucet make a block at once instead of waiting for the next.
+    /// Sending through a [`LedgerChain`] and the faucet make a block at once instead of waiting for the next; and who asks
+    /// for the head gets none that is older than a minute, as on a chain that makes blocks all the time.
     pub instant: bool,
 }
 
@@ -112,6 +113,9 @@ struct Pending {
 const MAX_SUPPLY: Nanoton = Nanoton::new(5_000_000_000 * 1_000_000_000);
 /// Accounts whose state stays in memory after a block; a state is a few kilobytes, so 64 MiB or so.
 const MAX_CACHED_ACCOUNTS: usize = 20_000;
+/// Seconds after which an instant ledger makes a block for whoever asks for the head. Statements need blocks of the last
+/// hour, and whoever compares clocks wants them fresher than nothing.
+const OLD_HEAD: u32 = 60;
 /// Where a new ledger's logical time begins, and the step from block to block, as on mainnet.
 const LT_STEP: u64 = 1_000_000;
 /// Whose messages the faucet's are: an account that nobody has a key for.
@@ -163,15 +167,24 @@ impl Ledger {
 
     /// The newest block.
     pub fn head(&self) -> Head {
-        Head {
-            seqno: self.head.seqno,
-            time: u64::from(self.head.time),
-        }
+        // What is missing is only the running hash, which the head has.
+        self.head.block(self.head.seqno, self.head.time, &self.head.hash)
     }
 
     /// A hash over every transaction so far. Equal hashes mean equal histories.
     pub fn hash(&self) -> [u8; 32] {
         self.head.hash
+    }
+
+    /// As [`Ledger::head`]; an instant ledger, which nobody else makes blocks for, makes one first if its head is old.
+    ///
+    /// # Errors
+    /// As [`Ledger::block`].
+    pub fn fresh_head(&mut self, now: u64) -> Result<Head, LedgerError> {
+        if self.options.instant && self.block_time(now)?.saturating_sub(self.head.time) >= OLD_HEAD {
+            self.block(now)?;
+        }
+        Ok(self.head())
     }
 
     /// How it behaves.
@@ -294,15 +307,22 @@ fn genesis(store: &Store, options: LedgerOptions, now: u64) -> Result<HeadRow, L
         seqno: 0,
         time: u32::try_from(now).map_err(|_| LedgerError::Clock)?,
         lt: LT_STEP,
-        hash: sha256(&[GENESIS_DOMAIN]),
+        hash: genesis_hash(),
         warped: 0,
         minted: 0,
         is_test: options.is_test,
+        seed: Seed::random()?,
     };
     store.begin()?;
+    store.put_recent(head.seqno, head.time)?;
     store.put_head(&head)?;
     store.commit()?;
     Ok(head)
+}
+
+/// The running hash before any transaction.
+fn genesis_hash() -> [u8; 32] {
+    sha256(&[GENESIS_DOMAIN])
 }
 
 fn empty_state() -> Result<ShardAccount, tycho_types::error::Error> {

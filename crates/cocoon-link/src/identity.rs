@@ -110,6 +110,20 @@ impl Identity {
         Self::generate(self.kind.clone(), now, |_| {})
     }
 
+    /// Evidence over other 64 bytes than the certificate's, from where its own came; nothing for an identity that has none.
+    /// Blocks as [`Identity::attested`] does.
+    ///
+    /// # Errors
+    /// [`IdentityError::Evidence`].
+    pub fn evidence(&self, report_data: &[u8; 64], now: u64) -> Result<Option<Presented>, IdentityError> {
+        self.kind.evidence(report_data, now)
+    }
+
+    /// Whether it shows evidence.
+    pub const fn has_evidence(&self) -> bool {
+        !matches!(self.kind, Kind::WithoutEvidence)
+    }
+
     /// The Ed25519 public key.
     pub const fn public_key(&self) -> &[u8; 32] {
         &self.public_key
@@ -150,18 +164,7 @@ impl Identity {
         let mut serial = [0; 16];
         aws_lc_rs::rand::fill(&mut serial).map_err(|_| IdentityError::Crypto)?;
         let report_data = report_data(&public_key);
-        let presented = match &kind {
-            Kind::Attested(attester) => Some(
-                attester
-                    .evidence(&report_data, now)
-                    .map_err(IdentityError::Evidence)?,
-            ),
-            Kind::Simulated | Kind::Altered => Some(Presented {
-                quote: report_data.to_vec(),
-                collateral: None,
-            }),
-            Kind::WithoutEvidence => None,
-        };
+        let presented = kind.evidence(&report_data, now)?;
         let collateral = presented
             .as_ref()
             .and_then(|presented| presented.collateral.as_ref());
@@ -213,6 +216,24 @@ impl Identity {
 
     pub(crate) const fn certified(&self) -> &Arc<CertifiedKey> {
         &self.certified
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    fn evidence(&self, report_data: &[u8; 64], now: u64) -> Result<Option<Presented>, IdentityError> {
+        match self {
+            Self::Attested(attester) => attester
+                .evidence(report_data, now)
+                .map(Some)
+                .map_err(IdentityError::Evidence),
+            Self::Simulated | Self::Altered => Ok(Some(Presented {
+                quote: report_data.to_vec(),
+                collateral: None,
+            })),
+            Self::WithoutEvidence => Ok(None),
+        }
     }
 }
 

@@ -118,8 +118,12 @@ impl Link {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let frames = greeting::greet(&mut io, side, limits).await?;
-        let Attested { peer, standing } = attested.into();
-        let core = Arc::new(Core::new(peer, remote_addr));
+        let Attested {
+            peer,
+            certificate,
+            standing,
+        } = attested.into();
+        let core = Arc::new(Core::new(peer, certificate, remote_addr));
         let (read_half, write_half) = tokio::io::split(io);
         let mut tasks = JoinSet::new();
         tasks.spawn(reader::run(read_half, frames, Arc::clone(&core), side, limits));
@@ -158,7 +162,7 @@ impl Link {
     /// A link that nothing reads and writes.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn without_tasks(peer: VerifiedPeer) -> (Self, Inbox) {
-        let core = Arc::new(Core::new(peer, SocketAddr::from(([127, 0, 0, 1], 1))));
+        let core = Arc::new(Core::new(peer, None, SocketAddr::from(([127, 0, 0, 1], 1))));
         let inbox = Inbox {
             core: Arc::clone(&core),
         };
@@ -170,6 +174,11 @@ impl Link {
     /// Who is at the other end, as appraised during the handshake.
     pub fn peer(&self) -> &VerifiedPeer {
         &self.owner.core.peer
+    }
+
+    /// The certificate that the peer presented, in DER, for whoever hands its evidence on. Nothing on a link of [`Link::pair`].
+    pub fn peer_certificate(&self) -> Option<&Arc<[u8]>> {
+        self.owner.core.certificate.as_ref()
     }
 
     /// Waits until the peer is no longer acceptable by the rules that hold now, and says why. Nothing new begins on the link

@@ -12,6 +12,8 @@ use crate::options::LinkOptions;
 #[derive(Debug)]
 pub(crate) struct Attested {
     pub(crate) peer: VerifiedPeer,
+    /// What it presented, in DER, for whoever hands the peer's evidence on. Nothing for an end within this process.
+    pub(crate) certificate: Option<Arc<[u8]>>,
     /// Nothing for an end within this process.
     pub(crate) standing: Option<Standing>,
 }
@@ -44,8 +46,9 @@ impl Standing {
         // Before the appraisal, so that no change is missed between the two.
         let changes = appraiser.changes();
         let peer = appraiser.appraise(certificate, side, options.now())?;
+        let certificate: Arc<[u8]> = Arc::from(certificate);
         let standing = Self {
-            certificate: Arc::from(certificate),
+            certificate: Arc::clone(&certificate),
             side,
             appraiser,
             changes,
@@ -53,6 +56,7 @@ impl Standing {
         };
         Ok(Attested {
             peer,
+            certificate: Some(certificate),
             standing: Some(standing),
         })
     }
@@ -77,6 +81,10 @@ impl Standing {
 
 impl From<VerifiedPeer> for Attested {
     fn from(peer: VerifiedPeer) -> Self {
-        Self { peer, standing: None }
+        Self {
+            peer,
+            certificate: None,
+            standing: None,
+        }
     }
 }

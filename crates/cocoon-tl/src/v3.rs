@@ -120,6 +120,29 @@ scheme! {
         code: i32,
         message: TlString,
     }
+
+    /// `cocoon.statement statement:bytes quote:bytes endorsements:bytes gpu_evidence:bytes = cocoon.Statement;`
+    ///
+    /// Worker to proxy, after the hellos and whenever it changes: what stands behind the link, with a quote of its own
+    /// (docs/attestation.md, section 10). `endorsements` is what the quote's maker vouches for, in compact form.
+    Statement = 0x0d2f_9ece {
+        statement: Bytes,
+        quote: Bytes,
+        endorsements: Bytes,
+        gpu_evidence: Bytes,
+    }
+
+    /// `cocoon.statementJudged statement:int256 tier:int until:long refusal:string = cocoon.StatementJudged;`
+    ///
+    /// Proxy to worker, once for each [`Statement`] that was judged and again when the verdict changes. `statement` is its
+    /// digest; `tier` the one that it earns the worker here, as `Tier::wire_code`, until the Unix second `until`. With a
+    /// `refusal`, one sentence for a person, it counts for nothing.
+    StatementJudged = 0x5ec0_a3cc {
+        statement: [u8; 32],
+        tier: i32,
+        until: i64,
+        refusal: TlString,
+    }
 }
 
 boxed! {

@@ -8,7 +8,7 @@ use cocoon_contracts::RootConfig;
 use crate::keys::TrustConfig;
 
 /// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Peers {
     /// Clients: they need no evidence, and what they bring must be good.
     Clients,

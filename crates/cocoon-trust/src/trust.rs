@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cocoon_attest::Roots;
+use cocoon_attest::{Policy, Roots};
 use cocoon_chain::{
     Chain, HttpChain, HttpChainError, PurseOptions, Registry, RegistryError, RegistryOptions,
 };
@@ -10,10 +10,12 @@ use cocoon_contracts::RootConfig;
 use cocoon_link::{Appraiser, CurrentIdentity, IdentityError, LinkOptions};
 use cocoon_tee::development::SaveError;
 use cocoon_tee::machine::MachineError;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::blocks::Blocks;
 use crate::clock::{ClockFault, ClockWatch};
+use crate::judge::Remembered;
 use crate::keys::TrustConfig;
 use crate::policy::Peers;
 use crate::tee;
@@ -27,17 +29,25 @@ const RENEWAL_AGAIN: Duration = Duration::from_secs(1);
 /// For the chain to say its head; then the clock is judged by what is known.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Statements that are verified at once: each takes milliseconds of a core, and handshakes must go on beside many of them.
+const VERIFYING: usize = 2;
+
 /// A node's identity, its policies, and its clock's standing. [`Trust::keep`] keeps them up to date.
 pub struct Trust {
     config: TrustConfig,
     identity: CurrentIdentity,
     roots: Roots,
-    chain: Option<Arc<dyn Chain>>,
+    blocks: Option<Blocks>,
     registry: Option<Registry>,
     /// Of the ports that were made, each with who is at its other end.
     appraisers: Mutex<Vec<(Peers, Appraiser)>>,
     clock: fn() -> u64,
     fault: watch::Sender<Option<ClockFault>>,
+    /// How often the rules have changed.
+    generation: watch::Sender<u64>,
+    /// What was found of statements that others handed on.
+    verdicts: Mutex<Remembered>,
+    verifying: Semaphore,
 }
 
 /// A node has nothing to present, or nothing to go by.
@@ -95,11 +105,14 @@ impl Trust {
             config: config.clone(),
             identity,
             roots,
-            chain,
+            blocks: chain.map(Blocks::new),
             registry,
             appraisers: Mutex::default(),
             clock,
             fault: watch::Sender::new(None),
+            generation: watch::Sender::new(0),
+            verdicts: Mutex::default(),
+            verifying: Semaphore::new(VERIFYING),
         })
     }
 
@@ -110,9 +123,7 @@ impl Trust {
 
     /// What links to these peers have in common. Their policy follows the registry while [`Trust::keep`] runs.
     pub fn link_options(&self, peers: Peers) -> LinkOptions {
-        let registry = self.registry.as_ref().map(Registry::config);
-        let policy = peers.policy(&self.config, registry.as_deref());
-        let appraiser = Appraiser::new(policy, self.roots.clone());
+        let appraiser = Appraiser::new(self.policy(peers), self.roots.clone());
         self.lock().push((peers, appraiser.clone()));
         let options = LinkOptions::new(self.identity.clone(), appraiser, self.clock);
         if self.registry.is_none() {
@@ -120,6 +131,36 @@ impl Trust {
         } else {
             options
         }
+    }
+
+    /// Whom this node takes now.
+    pub(crate) fn policy(&self, peers: Peers) -> Policy {
+        let registry = self.registry.as_ref().map(Registry::config);
+        peers.policy(&self.config, registry.as_deref())
+    }
+
+    pub(crate) const fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    pub(crate) const fn blocks(&self) -> Option<&Blocks> {
+        self.blocks.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        (self.clock)()
+    }
+
+    pub(crate) const fn generation(&self) -> &watch::Sender<u64> {
+        &self.generation
+    }
+
+    pub(crate) const fn verdicts(&self) -> &Mutex<Remembered> {
+        &self.verdicts
+    }
+
+    pub(crate) const fn verifying(&self) -> &Semaphore {
+        &self.verifying
     }
 
     /// What is wrong with this node's clock, by the chain; nothing new may be served then.
@@ -143,6 +184,8 @@ impl Trust {
         loop {
             let config = Arc::clone(&changes.borrow_and_update());
             self.apply(&config);
+            // After the registry says the new: whoever reads this number and then the rules has not the older ones.
+            self.generation.send_modify(|generation| *generation += 1);
             if changes.changed().await.is_err() {
                 return;
             }
@@ -162,10 +205,10 @@ impl Trust {
     }
 
     async fn watch_clock(&self) {
-        let Some(chain) = &self.chain else { return };
+        let Some(blocks) = &self.blocks else { return };
         let mut watch = ClockWatch::default();
         loop {
-            let head = timeout(HEAD_DEADLINE, chain.head()).await;
+            let head = timeout(HEAD_DEADLINE, blocks.head()).await;
             let fault = match head {
                 Ok(Ok(head)) => watch.look(head, (self.clock)(), Instant::now()),
                 Ok(Err(_)) | Err(_) => watch.judge((self.clock)(), Instant::now()),

@@ -27,7 +27,9 @@ pub(super) fn call(ledger: &mut Ledger, now: u64, method: &str, params: Params) 
         return Err(ChainError::Unreachable("by a fault that was set".into()).into());
     }
     match method {
-        "getMasterchainInfo" => masterchain(ledger),
+        "getMasterchainInfo" => masterchain(ledger, now),
+        "lookupBlock" => lookup_block(ledger, &params),
+        "getBlockHeader" => block_header(ledger, &params),
         "shards" => shards(ledger, &params),
         "getBlockTransactions" => block_transactions(ledger, &params),
         "getAddressInformation" => address(ledger, &params),
@@ -43,8 +45,8 @@ pub(super) fn call(ledger: &mut Ledger, now: u64, method: &str, params: Params) 
     }
 }
 
-fn masterchain(ledger: &Ledger) -> Result<Value, CallError> {
-    let head = ledger.head();
+fn masterchain(ledger: &mut Ledger, now: u64) -> Result<Value, CallError> {
+    let head = ledger.fresh_head(now).map_err(ChainError::from)?;
     let last = render::block_id(ledger, -1, head.seqno)?;
     Ok(json!({
         "@type": "blocks.masterchainInfo", "state_root_hash": last["root_hash"],
@@ -54,20 +56,34 @@ fn masterchain(ledger: &Ledger) -> Result<Value, CallError> {
     }))
 }
 
+/// By its number only; toncenter also finds one by logical time or Unix time.
+fn lookup_block(ledger: &Ledger, params: &Params) -> Result<Value, CallError> {
+    let workchain = workchain(params)?;
+    let seqno = ledger.resolve(At::Block(params.needed("seqno")?))?;
+    Ok(render::block_id(ledger, workchain, seqno)?)
+}
+
+/// Of a block of the last two hours: older ones' times are not kept.
+fn block_header(ledger: &Ledger, params: &Params) -> Result<Value, CallError> {
+    let workchain = workchain(params)?;
+    let block = ledger.block_at(params.needed("seqno")?)?;
+    let before: Option<u32> = block.seqno.checked_sub(1);
+    let before = before.map(|seqno| render::block_id(ledger, workchain, seqno));
+    Ok(json!({
+        "@type": "blocks.header", "id": render::block_id(ledger, workchain, block.seqno)?, "gen_utime": block.time,
+        "prev_blocks": before.into_iter().collect::<Result<Vec<_>, _>>()?,
+    }))
+}
+
 fn shards(ledger: &Ledger, params: &Params) -> Result<Value, CallError> {
     let seqno = ledger.resolve(At::Block(params.needed("seqno")?))?;
     Ok(json!({ "@type": "blocks.shards", "shards": [render::block_id(ledger, 0, seqno)?] }))
 }
 
 fn block_transactions(ledger: &Ledger, params: &Params) -> Result<Value, CallError> {
-    let workchain: i8 = params.needed("workchain")?;
+    let workchain = workchain(params)?;
     let seqno = ledger.resolve(At::Block(params.needed("seqno")?))?;
     let count = params.number("count")?.unwrap_or(MAX_IN_BLOCK).min(MAX_IN_BLOCK);
-    if ![0, -1].contains(&workchain) || params.value("shard").is_some_and(|shard| shard != SHARD) {
-        return Err(CallError::unknown(
-            "there is one shard in each of the workchains 0 and -1",
-        ));
-    }
     let mut listed = ledger.logged_in_block(seqno, count + 1)?;
     let incomplete = listed.len() > count;
     listed.truncate(count);
@@ -85,6 +101,16 @@ fn block_transactions(ledger: &Ledger, params: &Params) -> Result<Value, CallErr
         "@type": "blocks.transactions", "id": render::block_id(ledger, workchain, seqno)?, "req_count": count,
         "incomplete": incomplete, "transactions": listed.collect::<Vec<_>>(),
     }))
+}
+
+fn workchain(params: &Params) -> Result<i8, CallError> {
+    let workchain: i8 = params.needed("workchain")?;
+    if ![0, -1].contains(&workchain) || params.value("shard").is_some_and(|shard| shard != SHARD) {
+        return Err(CallError::unknown(
+            "there is one shard in each of the workchains 0 and -1",
+        ));
+    }
+    Ok(workchain)
 }
 
 fn address(ledger: &mut Ledger, params: &Params) -> Result<Value, CallError> {

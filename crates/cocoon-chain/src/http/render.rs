@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The only shard, in toncenter's signed form.
-pub(super) const SHARD: &str = "-9223372036854775808";
+pub(crate) const SHARD: &str = "-9223372036854775808";
 
 pub(super) fn boc64(cell: &Cell) -> String {
     STANDARD.encode(boc::encode(cell))

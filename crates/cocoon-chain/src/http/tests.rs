@@ -85,8 +85,24 @@ async fn blocks_are_shown() {
         super::render::raw(relay.address())
     );
     assert_eq!(block["transactions"].as_array().unwrap().len(), 1);
-    let (status, answer) = server.call("shards", json!({ "seqno": 3 })).await;
-    assert_eq!((status, &answer["ok"]), (404, &json!(false)));
+    let of = |seqno| json!({ "workchain": -1, "shard": "-9223372036854775808", "seqno": seqno });
+    let header = server.ok("getBlockHeader", of(2)).await;
+    assert_eq!(header["id"], info["last"]);
+    assert_eq!(header["gen_utime"], info["last_utime"]);
+    assert_eq!(header["prev_blocks"][0], server.ok("lookupBlock", of(1)).await);
+    let beginning = server.ok("getBlockHeader", of(0)).await;
+    assert_eq!(
+        (&beginning["id"], &beginning["prev_blocks"]),
+        (&info["init"], &json!([]))
+    );
+    for (method, params) in [
+        ("shards", json!({ "seqno": 3 })),
+        ("lookupBlock", of(3)),
+        ("getBlockHeader", of(3)),
+    ] {
+        let (status, answer) = server.call(method, params).await;
+        assert_eq!((status, &answer["ok"]), (404, &json!(false)), "{method}");
+    }
 }
 
 #[tokio::test]
@@ -200,6 +216,8 @@ async fn hostile_requests_are_refused_and_the_server_goes_on() {
         ),
         ("shards", json!({ "seqno": u64::MAX }), 422),
         ("getBlockTransactions", json!({ "workchain": 7, "seqno": 1 }), 404),
+        ("getBlockHeader", json!({ "workchain": 7, "seqno": 1 }), 404),
+        ("lookupBlock", json!({ "workchain": -1, "lt": "1" }), 422),
         (
             "getBlockTransactions",
             json!({ "workchain": 0, "seqno": 1, "shard": "5" }),

@@ -57,6 +57,16 @@ async fn it_says_the_same_as_the_ledger_itself() {
 
     assert_eq!(far.head().await.unwrap(), near.head().await.unwrap());
     let seqno = near.head().await.unwrap().seqno;
+    for block in 0..=seqno {
+        assert_eq!(
+            far.block_at(block).await.unwrap(),
+            near.block_at(block).await.unwrap()
+        );
+    }
+    assert!(matches!(
+        far.block_at(seqno + 1).await,
+        Err(ChainError::NotFound(_))
+    ));
     for address in [TO, relay.address(), Address::new([3; 32])] {
         for at in [At::Latest, At::Block(seqno), At::Block(1), At::Block(0)] {
             let same = near.account(address, at).await.unwrap();

@@ -42,9 +42,21 @@ pub(crate) fn result(status: u16, mut answer: Value) -> Result<Value, ChainError
 pub(crate) fn head(answer: &Value) -> Result<Head, ChainError> {
     Ok(Head {
         seqno: seqno(&answer["last"])?,
+        id: root_hash(&answer["last"])?,
         time: answer["last_utime"]
             .as_u64()
             .ok_or_else(|| unreadable("last_utime"))?,
+    })
+}
+
+/// The header of a block.
+pub(crate) fn block(answer: &Value) -> Result<Head, ChainError> {
+    Ok(Head {
+        seqno: seqno(&answer["id"])?,
+        id: root_hash(&answer["id"])?,
+        time: answer["gen_utime"]
+            .as_u64()
+            .ok_or_else(|| unreadable("gen_utime"))?,
     })
 }
 
@@ -113,12 +125,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 
 fn transaction_id(answer: &Value) -> Result<Option<TxId>, ChainError> {
     let lt = number(&answer["lt"]).ok_or_else(|| unreadable("lt"))?;
-    let hash = answer["hash"]
-        .as_str()
-        .and_then(|text| STANDARD.decode(text).ok());
-    let hash = hash
-        .and_then(|hash| hash.try_into().ok())
-        .ok_or_else(|| unreadable("hash"))?;
+    let hash = hash(&answer["hash"]).ok_or_else(|| unreadable("hash"))?;
     Ok((lt != 0).then_some(TxId { lt, hash }))
 }
 
@@ -140,6 +147,15 @@ fn seqno(block: &Value) -> Result<u32, ChainError> {
         .as_u64()
         .and_then(|seqno| u32::try_from(seqno).ok());
     seqno.ok_or_else(|| unreadable("seqno"))
+}
+
+fn root_hash(block: &Value) -> Result<[u8; 32], ChainError> {
+    hash(&block["root_hash"]).ok_or_else(|| unreadable("root_hash"))
+}
+
+fn hash(answer: &Value) -> Option<[u8; 32]> {
+    let hash = STANDARD.decode(answer.as_str()?).ok()?;
+    hash.try_into().ok()
 }
 
 /// Numbers of 64 bits come as text.

@@ -176,6 +176,7 @@ impl Ledger {
             self.store.put_block(&head, making.first_lt)?;
         }
         self.queue.flush(&self.store)?;
+        self.store.put_recent(head.seqno, head.time)?;
         self.store.put_head(&head)?;
         self.store.commit()?;
         self.head = head;

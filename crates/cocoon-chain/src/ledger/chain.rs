@@ -135,7 +135,11 @@ impl fmt::Debug for LedgerChain {
 
 impl Chain for LedgerChain {
     fn head(&self) -> BoxFuture<'_, Result<Head, ChainError>> {
-        self.ask(|ledger, _| Ok(ledger.head())).boxed()
+        self.ask(|ledger, now| Ok(ledger.fresh_head(now)?)).boxed()
+    }
+
+    fn block_at(&self, seqno: u32) -> BoxFuture<'_, Result<Head, ChainError>> {
+        self.ask(move |ledger, _| ledger.block_at(seqno)).boxed()
     }
 
     fn account(&self, address: Address, at: At) -> BoxFuture<'_, Result<Account, ChainError>> {

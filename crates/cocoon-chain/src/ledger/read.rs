@@ -7,8 +7,8 @@ use tycho_types::{
     models::{ShardAccount, StdAddr},
 };
 
-use super::{Ledger, LedgerError, empty_state, key, sha256, store::StoreError};
-use crate::chain::{Account, At, ChainError, Transaction, TxId, account_from_state};
+use super::{Ledger, LedgerError, empty_state, genesis_hash, key, store::StoreError};
+use crate::chain::{Account, At, ChainError, Head, Transaction, TxId, account_from_state};
 
 /// Transactions that one call returns at most; each is a few kilobytes.
 pub(crate) const MAX_TRANSACTIONS: usize = 256;
@@ -99,14 +99,29 @@ impl Ledger {
         Ok(state?)
     }
 
-    /// The identity of a block: the running hash at it and its number.
+    /// A block of the last two hours.
+    ///
+    /// # Errors
+    /// [`ChainError::NotFound`] for one that is not there yet, or that is older.
+    pub fn block_at(&self, seqno: u32) -> Result<Head, ChainError> {
+        let time = self.store.recent(seqno).map_err(LedgerError::Store)?;
+        let time = time.ok_or_else(|| ChainError::NotFound(format!("block {seqno}")))?;
+        let running = self.running_hash(seqno)?;
+        Ok(self.head.block(seqno, time, &running))
+    }
+
+    /// The root hash of a block, however old.
     pub(crate) fn block_hash(&self, seqno: u32) -> Result<[u8; 32], ChainError> {
+        Ok(self.head.block_id(seqno, &self.running_hash(seqno)?))
+    }
+
+    fn running_hash(&self, seqno: u32) -> Result<[u8; 32], ChainError> {
+        if seqno == self.head.seqno {
+            return Ok(self.head.hash);
+        }
         let running = self.store.hash_at(seqno).map_err(LedgerError::Store)?;
-        Ok(sha256(&[
-            b"cocoon ledger block",
-            &running.unwrap_or_default(),
-            &seqno.to_be_bytes(),
-        ]))
+        // Before the first block with transactions it is the hash of the beginning.
+        Ok(running.unwrap_or_else(genesis_hash))
     }
 
     pub(crate) fn resolve(&self, at: At) -> Result<u32, ChainError> {

@@ -7,12 +7,21 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::sha256;
+use crate::chain::Head;
+
 /// Version of the tables. WHEN CHANGING: migrate in [`Store::open`], never reinterpret.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// Statements that stay compiled; there are about a dozen.
 const STATEMENTS: usize = 32;
 /// Bytes of the log that one look at it returns, and one row more: a stranger's message makes a transaction large.
 const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
+/// Seconds for which each block's time is kept: a statement may name a block of the last hour.
+const RECENT: u32 = 7200;
+/// Blocks whose time is kept at most: an instant ledger makes many in a second.
+const MAX_RECENT: u32 = 65_536;
+/// Domain of a block's root hash.
+const BLOCK_DOMAIN: &[u8] = b"cocoon ledger block v2";
 
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -32,6 +41,9 @@ pub enum StoreError {
         /// What is there.
         found: i64,
     },
+    /// The secure source failed.
+    #[error("there are no random bytes to be had")]
+    Randomness,
     /// The database failed.
     #[error("the ledger's database failed")]
     Database(#[source] rusqlite::Error),
@@ -62,6 +74,45 @@ pub(crate) struct HeadRow {
     /// NanoTON that the faucet has given.
     pub(crate) minted: u64,
     pub(crate) is_test: bool,
+    pub(crate) seed: Seed,
+}
+
+/// Random bytes of this ledger, which make a block's root hash unknown to everybody else before there is the block. Not
+/// part of [`HeadRow::hash`]: the same calls give the same history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seed([u8; 32]);
+
+// === impl Seed ===
+
+impl Seed {
+    pub(crate) fn random() -> Result<Self, StoreError> {
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|_| StoreError::Randomness)?;
+        Ok(Self(seed))
+    }
+}
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
+// === impl HeadRow ===
+
+impl HeadRow {
+    /// The root hash of a block of this ledger, by its number and the running hash at it.
+    pub(crate) fn block_id(&self, seqno: u32, running: &[u8; 32]) -> [u8; 32] {
+        sha256(&[BLOCK_DOMAIN, &self.seed.0, running, &seqno.to_be_bytes()])
+    }
+
+    pub(crate) fn block(&self, seqno: u32, time: u32, running: &[u8; 32]) -> Head {
+        Head {
+            seqno,
+            id: self.block_id(seqno, running),
+            time: u64::from(time),
+        }
+    }
 }
 
 // === impl Store ===
@@ -83,6 +134,7 @@ impl Store {
         match found {
             SCHEMA => {}
             0 => create(&db)?,
+            1 => migrate(&db)?,
             _ => return Err(StoreError::Schema { found }),
         }
         // Takes the lock now, also where nothing had to be created.
@@ -106,7 +158,7 @@ impl Store {
     pub(crate) fn head(&self) -> Result<Option<HeadRow>, StoreError> {
         let row = self
             .db
-            .prepare_cached("SELECT seqno, time, lt, hash, warped, minted, is_test FROM head")?
+            .prepare_cached("SELECT seqno, time, lt, hash, warped, minted, is_test, seed FROM head")?
             .query_row([], |row| {
                 Ok(HeadRow {
                     seqno: row.get(0)?,
@@ -116,6 +168,7 @@ impl Store {
                     warped: row.get(4)?,
                     minted: row.get(5)?,
                     is_test: row.get(6)?,
+                    seed: Seed(row.get(7)?),
                 })
             })
             .optional()?;
@@ -124,7 +177,7 @@ impl Store {
 
     pub(crate) fn put_head(&self, head: &HeadRow) -> Result<(), StoreError> {
         self.db
-            .prepare_cached("INSERT OR REPLACE INTO head VALUES (0, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT OR REPLACE INTO head VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?)")?
             .execute(params![
                 head.seqno,
                 head.time,
@@ -132,7 +185,8 @@ impl Store {
                 head.hash,
                 head.warped,
                 head.minted,
-                head.is_test
+                head.is_test,
+                head.seed.0
             ])?;
         Ok(())
     }
@@ -143,6 +197,33 @@ impl Store {
             .prepare_cached("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)")?
             .execute(params![head.seqno, head.time, first_lt, head.lt, head.hash])?;
         Ok(())
+    }
+
+    /// Remembers a block's time, and forgets those of old blocks.
+    pub(crate) fn put_recent(&self, seqno: u32, time: u32) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO recent VALUES (?, ?)")?
+            .execute(params![seqno, time])?;
+        // More than one at a time, so that few are left soon after the clock was warped.
+        self.db
+            .prepare_cached(
+                "DELETE FROM recent WHERE seqno IN (SELECT seqno FROM recent ORDER BY seqno LIMIT 16)
+                     AND (time < ? OR seqno < ?)",
+            )?
+            .execute(params![
+                time.saturating_sub(RECENT),
+                seqno.saturating_sub(MAX_RECENT)
+            ])?;
+        Ok(())
+    }
+
+    /// The time of a block, if it is not old.
+    pub(crate) fn recent(&self, seqno: u32) -> Result<Option<u32>, StoreError> {
+        Ok(self
+            .db
+            .prepare_cached("SELECT time FROM recent WHERE seqno = ?")?
+            .query_row([seqno], |row| row.get(0))
+            .optional()?)
     }
 
     /// The running hash after a block.
@@ -280,7 +361,7 @@ fn create(db: &Connection) -> Result<(), StoreError> {
         "BEGIN IMMEDIATE;
          CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), seqno INTEGER NOT NULL, time INTEGER NOT NULL,
              lt INTEGER NOT NULL, hash BLOB NOT NULL, warped INTEGER NOT NULL, minted INTEGER NOT NULL,
-             is_test INTEGER NOT NULL) STRICT;
+             is_test INTEGER NOT NULL, seed BLOB NOT NULL) STRICT;
          CREATE TABLE blocks (seqno INTEGER PRIMARY KEY, time INTEGER NOT NULL, first_lt INTEGER NOT NULL,
              end_lt INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
          CREATE TABLE transactions (lt INTEGER PRIMARY KEY, account BLOB NOT NULL, block INTEGER NOT NULL,
@@ -288,9 +369,25 @@ fn create(db: &Connection) -> Result<(), StoreError> {
          CREATE INDEX transactions_of ON transactions (account, lt);
          CREATE TABLE states (account BLOB NOT NULL, block INTEGER NOT NULL, boc BLOB NOT NULL,
              PRIMARY KEY (account, block)) STRICT, WITHOUT ROWID;
+         CREATE TABLE recent (seqno INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT;
          CREATE TABLE queue (lt INTEGER PRIMARY KEY, boc BLOB NOT NULL) STRICT;
          PRAGMA user_version = {SCHEMA};
          COMMIT;"
+    ))?;
+    Ok(())
+}
+
+/// From schema 1, which knew no times of blocks without transactions, and whose root hashes could be foretold.
+fn migrate(db: &Connection) -> Result<(), StoreError> {
+    let Seed(seed) = Seed::random()?;
+    db.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+         ALTER TABLE head ADD COLUMN seed BLOB NOT NULL DEFAULT x'{}';
+         CREATE TABLE recent (seqno INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT;
+         INSERT INTO recent SELECT seqno, time FROM head;
+         PRAGMA user_version = {SCHEMA};
+         COMMIT;",
+        hex::encode(seed)
     ))?;
     Ok(())
 }

@@ -1,3 +1,4 @@
+mod blocks;
 mod crash;
 mod differential;
 mod faults;

@@ -45,6 +45,10 @@ impl Chain for OneAccount {
         async { Err(ChainError::Unreachable("not asked".into())) }.boxed()
     }
 
+    fn block_at(&self, _: u32) -> BoxFuture<'_, Result<Head, ChainError>> {
+        async { Err(ChainError::Unreachable("not asked".into())) }.boxed()
+    }
+
     fn account(&self, address: Address, _: At) -> BoxFuture<'_, Result<Account, ChainError>> {
         assert_eq!(address, ROOT);
         let shown = self.0.lock().unwrap();

@@ -341,6 +341,10 @@ impl Chain for Refuser {
         self.0.head()
     }
 
+    fn block_at(&self, seqno: u32) -> futures_util::future::BoxFuture<'_, Result<crate::Head, ChainError>> {
+        self.0.block_at(seqno)
+    }
+
     fn account(
         &self,
         address: Address,

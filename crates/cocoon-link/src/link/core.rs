@@ -24,6 +24,7 @@ const INBOX: Limits = Limits {
 /// The state of a link, shared by its handles and its two tasks.
 pub(crate) struct Core {
     pub(crate) peer: VerifiedPeer,
+    pub(crate) certificate: Option<Arc<[u8]>>,
     pub(crate) remote_addr: SocketAddr,
     pub(crate) outbox: Outbox,
     pub(crate) pending: Pending,
@@ -48,9 +49,10 @@ enum SessionSlot {
 // === impl Core ===
 
 impl Core {
-    pub(super) fn new(peer: VerifiedPeer, remote_addr: SocketAddr) -> Self {
+    pub(super) fn new(peer: VerifiedPeer, certificate: Option<Arc<[u8]>>, remote_addr: SocketAddr) -> Self {
         Self {
             peer,
+            certificate,
             remote_addr,
             outbox: Outbox::new(),
             pending: Pending::default(),

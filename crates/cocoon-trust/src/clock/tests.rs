@@ -29,7 +29,8 @@ impl Scene {
     /// A block of this number and time is the newest; the node's clock is off by so much.
     fn look(&mut self, seqno: u32, time: u64, off: i64) -> Option<ClockFault> {
         let clock = (T + self.at).checked_add_signed(off).unwrap();
-        self.watch.look(Head { seqno, time }, clock, self.now())
+        let id = [0; 32];
+        self.watch.look(Head { seqno, id, time }, clock, self.now())
     }
 }
 
