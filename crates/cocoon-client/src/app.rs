@@ -23,6 +23,7 @@ use crate::{
     idempotency::{Answers, TIME_TO_LIVE},
     links::{Links, Money},
     metrics::GatewayMetrics,
+    receipts::Receipts,
 };
 
 /// A gateway whose address is bound and whose links are being dialled.
@@ -114,6 +115,7 @@ impl App {
         let listener = TcpListener::bind(addr).await.map_err(listen)?;
         let api_addr = listener.local_addr().map_err(listen)?;
         let metrics = GatewayMetrics::new();
+        let receipts = Arc::new(Receipts::new(config.keep_receipts, config.max_receipts));
         let mut tasks = JoinSet::new();
         let money = match &config.purse {
             None => None,
@@ -148,6 +150,7 @@ impl App {
             purse: money.map(|money| money.purse),
             metrics,
             answers: Answers::new(TIME_TO_LIVE),
+            receipts: Arc::clone(&receipts),
             budget: Budget::new(Budget::DEFAULT),
             limits: Limits {
                 max_body_bytes: config.max_body_bytes,

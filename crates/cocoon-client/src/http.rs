@@ -8,6 +8,7 @@ mod held;
 mod inference;
 mod models;
 mod own;
+mod receipts;
 mod reply;
 mod route;
 mod scope;
@@ -27,6 +28,7 @@ use cocoon_web::{admin::Health, guard::Admitted, guard::Guard};
 
 use crate::{
     allowance::Allowances, forward::new_id, idempotency::Answers, links::Links, metrics::GatewayMetrics,
+    receipts::Receipts,
 };
 use body::Unread;
 pub(crate) use budget::Budget;
@@ -44,6 +46,7 @@ pub(crate) struct Gateway {
     pub(crate) allowances: Option<Arc<Allowances>>,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) answers: Answers,
+    pub(crate) receipts: Arc<Receipts>,
     pub(crate) budget: Budget,
     pub(crate) limits: Limits,
 }
@@ -132,6 +135,14 @@ impl Gateway {
                 Ok(answer) => scope.finish(answer),
                 Err(refusal) => scope.refuse(&refusal, id),
             },
+            Route::Receipts => scope.finish(receipts::list(self, admitted.key.as_ref())),
+            Route::Receipt(receipt) => {
+                let holder = admitted.key.as_ref();
+                match receipts::one(self, &receipt, &parts.uri, &parts.headers, holder) {
+                    Ok(answer) => scope.finish(answer),
+                    Err(refusal) => scope.refuse(&refusal, id),
+                }
+            }
             Route::Account(asked) => {
                 let answer = account::serve(self, asked, admitted.key.as_ref(), unread).await;
                 match answer {

@@ -19,6 +19,9 @@ mod idempotency;
 mod links;
 mod metrics;
 mod options;
+mod receipts;
+mod sealed;
 
 pub use app::{App, RunError, StartError};
 pub use options::{Config, ConfigError, Options};
+pub use receipts::receipt_json;

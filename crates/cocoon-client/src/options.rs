@@ -74,6 +74,12 @@ pub struct Options {
     /// Require API keys on loopback too [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_API_KEYS")]
     pub api_keys: Option<bool>,
+    /// How long the receipts of answers are kept, in memory, in seconds; 0 keeps none [default: 86400]
+    #[arg(long, value_name = "SECONDS", env = "COCOON_CLIENT_KEEP_RECEIPTS_S")]
+    pub keep_receipts_s: Option<u64>,
+    /// Most receipts that are kept; a few KiB each [default: 10000]
+    #[arg(long, value_name = "COUNT", env = "COCOON_CLIENT_MAX_RECEIPTS")]
+    pub max_receipts: Option<u64>,
     /// Origins of web pages that may call beside those on loopback, as `https://app.example.org`
     #[arg(
         long,
@@ -135,6 +141,10 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Keys are required on loopback too.
     pub api_keys: bool,
+    /// How long receipts are kept.
+    pub keep_receipts: Duration,
+    /// Most receipts that are kept.
+    pub max_receipts: usize,
     /// Origins that may call beside loopback.
     pub allowed_origins: Vec<String>,
     /// Most bits of proof of work.
@@ -206,6 +216,9 @@ const DEFAULT_TIMEOUT_S: u64 = 600;
 /// A proxy allows no more by default.
 const DEFAULT_MAX_TIMEOUT_S: u64 = 1800;
 const DAY_S: u64 = 24 * 60 * 60;
+/// One is about 3 KiB, and each statement of a worker that served some tens of KiB more, once for all its receipts.
+const DEFAULT_MAX_RECEIPTS: u64 = 10_000;
+const MAX_RECEIPTS: u64 = 1_000_000;
 const DEFAULT_DRAIN_S: u64 = 10;
 /// A client pays at each proxy that it uses; nobody uses dozens.
 const MAX_PROXIES: usize = 64;
@@ -233,6 +246,8 @@ impl Options {
             proxy_images: first_filled(self.proxy_images, file.proxy_images),
             state_dir: self.state_dir.or(file.state_dir),
             api_keys: self.api_keys.or(file.api_keys),
+            keep_receipts_s: self.keep_receipts_s.or(file.keep_receipts_s),
+            max_receipts: self.max_receipts.or(file.max_receipts),
             allowed_origins: first_filled(self.allowed_origins, file.allowed_origins),
             max_pow_difficulty: self.max_pow_difficulty.or(file.max_pow_difficulty),
             drain_s: self.drain_s.or(file.drain_s),
@@ -314,6 +329,14 @@ impl Options {
             0,
             MAX_POW_DIFFICULTY.into(),
         )?;
+        let keep_receipts_s = in_range("keep_receipts_s", self.keep_receipts_s, DAY_S, 0, 30 * DAY_S)?;
+        let max_receipts = in_range(
+            "max_receipts",
+            self.max_receipts,
+            DEFAULT_MAX_RECEIPTS,
+            0,
+            MAX_RECEIPTS,
+        )?;
         let drain_s = in_range("drain_s", self.drain_s, DEFAULT_DRAIN_S, 0, DAY_S)?;
         let purse = PurseKeys {
             chain: self.chain,
@@ -344,6 +367,11 @@ impl Options {
             allow_proxy_plaintext: self.allow_proxy_plaintext.unwrap_or(false),
             state_dir: self.state_dir,
             api_keys: self.api_keys.unwrap_or(false),
+            keep_receipts: Duration::from_secs(keep_receipts_s),
+            max_receipts: match keep_receipts_s {
+                0 => 0,
+                _ => usize::try_from(max_receipts).unwrap_or(usize::MAX),
+            },
             allowed_origins: self.allowed_origins,
             max_pow_difficulty,
             drain: Duration::from_secs(drain_s),

@@ -81,6 +81,53 @@ pub fn noted(body: &[u8], note: impl FnOnce(&Usage) -> Option<Note>) -> Option<B
     Some(out.freeze())
 }
 
+/// The answer as it was before [`noted`] or [`NotedStream`], whole or as a stream of events; what holds no note of ours comes
+/// back as it is.
+pub fn unnoted(body: &[u8]) -> Bytes {
+    if let Some(plain) = unnoted_object(body) {
+        return plain.into();
+    }
+    let mut out = BytesMut::with_capacity(body.len());
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        let data = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii);
+        let plain = data.and_then(|data| Some((data, unnoted_object(data)?)));
+        match plain {
+            Some((data, plain)) => {
+                let rest = line.len() - 5 - line[5..].trim_ascii_start().len();
+                out.extend_from_slice(&line[..5 + rest]);
+                out.extend_from_slice(&plain);
+                out.extend_from_slice(&line[5 + rest + data.len()..]);
+            }
+            None => out.extend_from_slice(line),
+        }
+    }
+    out.freeze()
+}
+
+/// One answer or event without its note; `None` when it has none.
+fn unnoted_object(body: &[u8]) -> Option<Vec<u8>> {
+    const OURS: &[u8] = b",\"cocoon\":";
+    const COSTS: &[u8] = b"\"prompt_total_cost\":";
+    let members = members(body, MAX_MEMBERS).ok()?;
+    let place = |value: &str| (value.as_ptr() as usize).checked_sub(body.as_ptr() as usize);
+    let (name, value) = members.last()?;
+    let start = place(value.get())?;
+    if name != "cocoon" || !body.get(..start)?.ends_with(OURS) {
+        return None;
+    }
+    let mut plain = body.to_vec();
+    plain.drain(start - OURS.len()..start + value.get().len());
+    let usage = members
+        .iter()
+        .find_map(|(name, value)| (name == "usage").then(|| value.get()))?;
+    let start = place(usage)?;
+    if let Some(at) = memmem::rfind(usage.as_bytes(), COSTS) {
+        let comma = usize::from(usage.as_bytes().get(..at)?.ends_with(b","));
+        plain.drain(start + at - comma..start + usage.len() - 1);
+    }
+    Some(plain)
+}
+
 // === impl NotedStream ===
 
 impl<F: FnMut(&Usage) -> Option<Note>> NotedStream<F> {

@@ -2,11 +2,16 @@
 
 mod bundle;
 mod show;
-mod verify;
+pub(crate) mod verify;
 
+use std::io::Read as _;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+
+use crate::exit::Hinted;
 
 /// Look at evidence: this machine's, a proxy's, or somebody's in a file
 #[derive(Debug, Args)]
@@ -34,4 +39,20 @@ pub(crate) async fn run(args: AttestArgs) -> anyhow::Result<ExitCode> {
         AttestCommand::Show(args) => show::run(args).await,
         AttestCommand::Verify(args) => verify::run(&args).await,
     }
+}
+
+/// A whole file of at most so many bytes.
+pub(crate) fn read_file(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > limit {
+        return Err(Hinted::usage(
+            format!("{} is larger than anything of its kind", path.display()),
+            format!("at most {limit} bytes are read"),
+        ));
+    }
+    Ok(bytes)
 }

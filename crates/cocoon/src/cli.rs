@@ -1,7 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    account, attest, chat, doctor, earnings, key, ledger, logging, model, network, role, settle, up, wallet,
+    account, attest, chat, doctor, earnings, key, ledger, logging, model, network, receipt, role, settle, up,
+    verify, wallet,
 };
 
 /// Confidential AI computing on TON.
@@ -51,6 +52,10 @@ pub(crate) enum Command {
     Ledger(ledger::LedgerArgs),
     /// Look at evidence: this machine's, or somebody's in a file.
     Attest(attest::AttestArgs),
+    /// The receipts of answers that the gateway keeps: list, show, export.
+    Receipt(receipt::ReceiptArgs),
+    /// Check a receipt of an answer offline: what is proven, what is only claimed, and by whom.
+    Verify(Box<verify::VerifyArgs>),
     /// Say what this machine can do and what is missing for more.
     Doctor(doctor::DoctorArgs),
 }

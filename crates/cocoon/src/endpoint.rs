@@ -49,6 +49,11 @@ impl Endpoint {
         Ok((value, read))
     }
 
+    /// Asks for bytes.
+    pub(crate) async fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.send(self.http.get(self.url(path)), path).await
+    }
+
     /// Asks for something to be done; an answer means that it was accepted.
     pub(crate) async fn order(&self, path: &str, body: &Value) -> anyhow::Result<()> {
         self.send(self.http.post(self.url(path)).json(body), path)
@@ -76,7 +81,7 @@ impl Endpoint {
             )
         })?;
         match answer.status().as_u16() {
-            404 | 405 => {
+            404 | 405 if !path.starts_with("/v1/") => {
                 return Err(Hinted::failed(
                     format!(
                         "{} at {} knows no {path}: it runs without payments",

@@ -20,12 +20,14 @@ mod ledger;
 mod logging;
 mod model;
 mod network;
+mod receipt;
 mod role;
 mod running;
 mod settle;
 mod shutdown;
 mod text;
 mod up;
+mod verify;
 mod wallet;
 
 use std::process::ExitCode;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
             cli::Command::Network(args) => network::run(args).await,
             cli::Command::Ledger(args) => ledger::run(args).await,
             cli::Command::Attest(args) => attest::run(args).await,
+            cli::Command::Receipt(args) => receipt::run(args).await,
+            cli::Command::Verify(args) => verify::run(&args),
             cli::Command::Doctor(args) => doctor::run(args).await,
         }
     });

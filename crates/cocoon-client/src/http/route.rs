@@ -12,10 +12,16 @@ pub(super) enum Route {
     Model(String),
     /// The money.
     Account(Asked),
+    /// The newest receipts.
+    Receipts,
+    /// One receipt.
+    Receipt(String),
     Health,
     Metrics,
     Unknown,
 }
+
+const RECEIPT: &str = "/v1/receipts/";
 
 // === impl Route ===
 
@@ -27,8 +33,12 @@ impl Route {
             "/cocoon/v1/account/topup" => Self::Account(Asked::TopUp),
             "/cocoon/v1/account/withdraw" => Self::Account(Asked::Withdraw),
             "/cocoon/v1/account/close" => Self::Account(Asked::Close),
+            "/v1/receipts" => Self::Receipts,
             "/health" => Self::Health,
             "/metrics" => Self::Metrics,
+            _ if path.starts_with(RECEIPT) && path.len() > RECEIPT.len() => {
+                Self::Receipt(path[RECEIPT.len()..].to_owned())
+            }
             _ => match (Endpoint::from_path(path), path.strip_prefix("/v1/models/")) {
                 (Some(endpoint), _) => Self::Inference(endpoint),
                 // Names hold slashes, which some SDKs encode and some do not.

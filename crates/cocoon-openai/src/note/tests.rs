@@ -2,7 +2,7 @@ use bytes::Bytes;
 use cocoon_types::{Nanoton, Usage};
 use proptest::prelude::*;
 
-use super::{Costs, Note, NotedStream, noted};
+use super::{Costs, Note, NotedStream, noted, unnoted};
 
 fn note(usage: &Usage) -> Option<Note> {
     Some(Note {
@@ -96,5 +96,35 @@ proptest! {
             all.extend_from_slice(&stream.finish());
             prop_assert!(all.len() <= body.len() + 512);
         }
+    }
+}
+
+#[test]
+fn a_note_comes_off_again() {
+    for body in [
+        r#"{ "id":"x", "usage" : {"prompt_tokens":5,"completion_tokens":7 } ,"x":"}" }"#,
+        r#"{"usage":{"prompt_tokens":5,"completion_tokens":7},"choices":[]}"#,
+        r#"{"choices":[{"text":"\"cocoon\":"}],"usage":{"prompt_tokens":0,"completion_tokens":7,"details":{"a":1}}}"#,
+    ] {
+        let with = noted(body.as_bytes(), note).unwrap();
+        assert_ne!(with, body.as_bytes());
+        assert_eq!(unnoted(&with), body.as_bytes());
+        let plain = |usage: &Usage| {
+            Some(Note {
+                costs: None,
+                ..note(usage)?
+            })
+        };
+        assert_eq!(unnoted(&noted(body.as_bytes(), plain).unwrap()), body.as_bytes());
+        assert_eq!(unnoted(body.as_bytes()), body.as_bytes());
+
+        let stream = format!("data: {{\"choices\":[1]}}\n\ndata: {body}\r\n\r\n: x\n\ndata:[DONE]\n\n");
+        let mut noting = NotedStream::new(note);
+        let with = noting.push(Bytes::from(stream.clone())).unwrap();
+        assert_ne!(with, stream.as_bytes());
+        assert_eq!(unnoted(&with), stream.as_bytes());
+    }
+    for body in ["", "data:", "{}", "data: {\"cocoon\":1}", "{\"cocoon\":1}"] {
+        assert_eq!(unnoted(body.as_bytes()), body.as_bytes());
     }
 }

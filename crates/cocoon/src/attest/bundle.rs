@@ -3,7 +3,6 @@
 //! JSON, because people pass it around: bytes in base64, every member but the version may be absent. Nothing in it is
 //! trusted; it is as good as what it proves.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -121,22 +120,6 @@ impl<'de> Deserialize<'de> for Base64 {
             .map(Self)
             .ok_or_else(|| serde::de::Error::custom("a member is not base64"))
     }
-}
-
-/// A whole file of at most so many bytes.
-pub(super) fn read_file(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    if bytes.len() as u64 > limit {
-        return Err(Hinted::usage(
-            format!("{} is larger than any evidence", path.display()),
-            "give the quote or report alone, as bytes, or a bundle",
-        ));
-    }
-    Ok(bytes)
 }
 
 fn encode(bytes: &[u8]) -> String {

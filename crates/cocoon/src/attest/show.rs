@@ -10,7 +10,8 @@ use cocoon_tee::machine::{Machine, MachineError, MachineOptions, MachineReport, 
 use cocoon_web::clock::unix_now;
 use serde_json::json;
 
-use super::bundle::{Base64, Bundle, MAX_BUNDLE, read_file};
+use super::bundle::{Base64, Bundle, MAX_BUNDLE};
+use super::read_file;
 use crate::exit::Hinted;
 use crate::text::{data, say};
 

@@ -1,7 +1,7 @@
 //! Verifies evidence from files or from a node, without trust in whoever made it. From files, without a network too.
 
 mod report;
-mod rules;
+pub(crate) mod rules;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,8 @@ use time::format_description::well_known::Rfc3339;
 
 use self::report::Report;
 use self::rules::Rules;
-use super::bundle::{Base64, Bundle, MAX_BUNDLE, StatementBundle, read_file};
+use super::bundle::{Base64, Bundle, MAX_BUNDLE, StatementBundle};
+use super::read_file;
 use crate::exit::{FAILED, Hinted};
 use crate::text::say;
 
@@ -66,7 +67,7 @@ pub(super) struct VerifyArgs {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Platform {
+pub(crate) enum Platform {
     /// Nothing that Intel calls less than perfect
     #[default]
     Strict,
@@ -92,7 +93,7 @@ struct Judge {
 }
 
 pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let rules = Rules::of(args)?;
+    let rules = Rules::of(args.policy.as_deref(), args.platform, &args.image)?;
     let development_root = args.development_root.as_deref().map(read).transpose()?;
     let roots = match &development_root {
         None => Roots::makers(),
@@ -322,7 +323,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Unix seconds.
-fn moment(text: &str) -> Result<u64, String> {
+pub(crate) fn moment(text: &str) -> Result<u64, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }

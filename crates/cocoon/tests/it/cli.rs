@@ -4,7 +4,7 @@ use crate::network::cocoon;
 fn every_command_has_help_with_examples() {
     for command in [
         "up", "chat", "client", "proxy", "worker", "ledger", "model", "key", "account", "earnings", "settle",
-        "wallet", "network", "attest", "doctor",
+        "wallet", "network", "attest", "receipt", "verify", "doctor",
     ] {
         let (code, out, _) = cocoon(&[command, "--help"]);
         assert_eq!(code, Some(0), "{command}");

@@ -13,5 +13,6 @@ mod sdk;
 mod secrecy;
 mod two_machines;
 mod up;
+mod verify;
 mod wallet;
 mod workers;

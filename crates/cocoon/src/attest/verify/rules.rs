@@ -9,7 +9,7 @@ use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
 use cocoon_types::{Tier, TierPolicy};
 use serde::Deserialize;
 
-use super::{Platform, VerifyArgs, read};
+use super::{Platform, read};
 use crate::exit::Hinted;
 
 /// The file behind `--policy`. Every key may be left out; unknown keys are refused.
@@ -30,10 +30,10 @@ struct PolicyFile {
 
 /// What is asked of the evidence.
 #[derive(Debug)]
-pub(super) struct Rules {
-    pub(super) images: Vec<String>,
-    pub(super) tdx: TdxPolicy,
-    pub(super) tier: Option<TierPolicy>,
+pub(crate) struct Rules {
+    pub(crate) images: Vec<String>,
+    pub(crate) tdx: TdxPolicy,
+    pub(crate) tier: Option<TierPolicy>,
 }
 
 const STATUSES: [TcbStatus; 8] = [
@@ -51,12 +51,16 @@ const STATUSES: [TcbStatus; 8] = [
 
 impl Rules {
     /// Flags count before the file; images of both are allowed.
-    pub(super) fn of(args: &VerifyArgs) -> anyhow::Result<Self> {
-        let file = match &args.policy {
+    pub(crate) fn of(
+        policy: Option<&Path>,
+        platform: Option<Platform>,
+        images: &[String],
+    ) -> anyhow::Result<Self> {
+        let file = match policy {
             None => PolicyFile::default(),
             Some(path) => PolicyFile::read(path)?,
         };
-        let platform = match (args.platform, file.platform.as_deref()) {
+        let platform = match (platform, file.platform.as_deref()) {
             (Some(platform), _) => platform,
             (None, None | Some("strict")) => Platform::Strict,
             (None, Some("server")) => Platform::Server,
@@ -76,7 +80,7 @@ impl Rules {
         let tier = tier
             .transpose()
             .map_err(|error| wrong("tier", &error.to_string()))?;
-        let mut images = args.image.clone();
+        let mut images = images.to_vec();
         if let Some(listed) = file.images {
             // Said aloud, an empty list allows nothing, and must not read as "not judged".
             if listed.is_empty() && images.is_empty() {
@@ -94,7 +98,7 @@ impl Rules {
     }
 
     /// The verifier's policy for a certificate or a statement.
-    pub(super) fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         let hashes: Vec<[u8; 32]> = self.images.iter().filter_map(|image| image_hash(image)).collect();
         // Which image it is, is compared beside the verification, so that the report can name another one. Only a list that
         // holds makes a tier.
