@@ -106,6 +106,7 @@ async fn attempt(slot: Slot, order: &Order) -> Result<Answer, Refusal> {
         max_coefficient,
         timeout: order.deadline.saturating_duration_since(Instant::now()),
         body_bytes: order.body.len() as u64,
+        sealed: None,
     };
     let exchange = slot
         .session()

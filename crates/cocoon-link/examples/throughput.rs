@@ -60,6 +60,7 @@ async fn answer(serving: Serving, parts: usize, part: Bytes) -> Result<(), Failu
             content_type: "text/event-stream".into(),
             tier: Tier::Simulated,
             coefficient: Coefficient::ONE,
+            sealed: None,
         })
         .await?;
     for _ in 0..parts {
@@ -67,7 +68,14 @@ async fn answer(serving: Serving, parts: usize, part: Bytes) -> Result<(), Failu
     }
     let usage = Usage::default();
     let engine_time = Duration::ZERO;
-    Ok(answer.end(AnswerEnd { usage, engine_time }).await?)
+    let receipt = None;
+    Ok(answer
+        .end(AnswerEnd {
+            usage,
+            engine_time,
+            receipt,
+        })
+        .await?)
 }
 
 async fn ask(session: Session) -> Result<(usize, usize), Failure> {
@@ -80,6 +88,7 @@ async fn ask(session: Session) -> Result<(usize, usize), Failure> {
         max_coefficient: Coefficient::ONE,
         timeout: Duration::from_secs(60),
         body_bytes: 0,
+        sealed: None,
     };
     let (mut body, mut answer) = session.open(head).await?.split();
     body.send(Bytes::new(), true).await?;

@@ -112,6 +112,7 @@ fn head() -> RequestHead {
         max_coefficient: Coefficient::ONE,
         timeout: std::time::Duration::from_secs(1),
         body_bytes: 0,
+        sealed: None,
     }
 }
 

@@ -44,5 +44,6 @@ pub use options::{HandshakeOptions, LinkLimits, LinkOptions, PowOptions};
 pub use redial::Redial;
 pub use session::{
     AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, BodySender, EnginePlace,
-    Event, Events, Exchange, Hello, RequestHead, Serving, Session, StreamGone, Unfinished,
+    Event, Events, Exchange, Hello, RequestHead, SealedAnswer, SealedHead, Serving, Session, StreamGone,
+    Unfinished,
 };

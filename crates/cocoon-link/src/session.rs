@@ -18,7 +18,9 @@ use crate::link::{Broken, Pushed};
 use crate::{Inbox, Link, LinkClosed};
 
 pub use exchange::{AnswerReceiver, BodySender, Exchange};
-pub use head::{AnswerEnd, AnswerEvent, AnswerHead, EnginePlace, Hello, RequestHead};
+pub use head::{
+    AnswerEnd, AnswerEvent, AnswerHead, EnginePlace, Hello, RequestHead, SealedAnswer, SealedHead,
+};
 pub use serving::{AnswerSender, BodyReceiver, Serving, StreamGone, Unfinished};
 
 pub(crate) use shared::Shared;
@@ -166,7 +168,8 @@ impl Event {
     /// Bytes that the event holds in memory, roughly.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Request(_) | Self::Hello(_) => 256,
+            Self::Request(serving) => 256 + serving.head.sealed.as_ref().map_or(0, SealedHead::bytes),
+            Self::Hello(_) => 256,
             Self::Message(data) | Self::Query { question: data, .. } => data.len(),
         }
     }

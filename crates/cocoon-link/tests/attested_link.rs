@@ -65,6 +65,7 @@ fn head(body_bytes: usize) -> RequestHead {
         max_coefficient: Coefficient::ONE,
         timeout: Duration::from_secs(10),
         body_bytes: body_bytes as u64,
+        sealed: None,
     }
 }
 
@@ -83,6 +84,7 @@ async fn echo(mut events: Events) {
                 content_type: "application/octet-stream".into(),
                 tier: Tier::Simulated,
                 coefficient: Coefficient::ONE,
+                sealed: None,
             };
             answer.head(head).await.unwrap();
             while let Some(piece) = body.next().await.unwrap() {
@@ -91,6 +93,7 @@ async fn echo(mut events: Events) {
             let end = AnswerEnd {
                 usage: Usage::default(),
                 engine_time: Duration::ZERO,
+                receipt: None,
             };
             answer.end(end).await.unwrap();
         });

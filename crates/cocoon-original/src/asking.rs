@@ -202,6 +202,7 @@ impl Asker {
             max_coefficient: Coefficient::new(max_coefficient).unwrap_or(Coefficient::ONE),
             timeout,
             body_bytes: body.len() as u64,
+            sealed: None,
         };
         Ok((head, body))
     }

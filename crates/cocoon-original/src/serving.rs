@@ -120,6 +120,7 @@ impl Server {
             Ok(usage) => usage.map(|usage| AnswerEnd {
                 usage,
                 engine_time: started.elapsed(),
+                receipt: None,
             }),
             Err(_) => Err(Refusal::new(Fault::Timeout, "the answer was not complete in time").into()),
         };
@@ -132,6 +133,10 @@ impl Server {
         body: BodyReceiver,
         answer: &mut AnswerSender,
     ) -> Result<cocoon_types::Usage, Unfinished> {
+        if head.sealed.is_some() {
+            let message = "a peer of protocol 2 or less opens nothing that is sealed";
+            return Err(Refusal::new(Fault::TierUnavailable, message).into());
+        }
         // The role has looked already; a request that asks for more than such a peer can promise must not get this far.
         if !head.tier.accepts(self.tier) {
             let message = format!("a peer of protocol 2 or less serves at tier {}", self.tier);
@@ -192,6 +197,7 @@ impl Server {
                             content_type: response.content_type,
                             tier: self.tier,
                             coefficient: self.coefficient(head),
+                            sealed: None,
                         })
                         .await?;
                     begun = true;

@@ -98,6 +98,10 @@ async fn relay(
         let message = format!("the proxy takes nothing new: {fault}");
         return Err(Refusal::new(Fault::Draining, message).into());
     }
+    if head.sealed.is_some() {
+        let message = "this proxy offers no workers for sealed requests";
+        return Err(Refusal::new(Fault::TierUnavailable, message).into());
+    }
     if head.body_bytes > MAX_BODY_BYTES as u64 {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
         return Err(Refusal::new(Fault::BodyTooLarge, message).into());

@@ -56,11 +56,14 @@ pub use request::open::{Arrival, OpenedRequest, WholeRequest};
 pub use request::seal::{Candidate, Pending, RequestSpec, SealedRequest, seal_request};
 pub use sign::SigningKey;
 pub use skip::{Skip, SkipError, Skipped, check_skips};
-pub use wrap::Session;
 pub use wrap::book::SessionBook;
+pub use wrap::{MAX_WRAP, Session};
 
 /// Most workers that one request may be wrapped to: each of them can read it.
 pub const MAX_CANDIDATES: usize = 8;
 
 /// Most bytes of a sealed piece or part: what a message of protocol 3 carries.
 pub const MAX_SEALED: usize = 64 * 1024;
+
+/// Bytes by which a sealed piece or part is longer than what it holds: its kind and the tag.
+pub const SEALED_OVERHEAD: usize = 1 + cipher::TAG;

@@ -176,9 +176,12 @@ impl Finish {
 // === impl Receipt ===
 
 impl Receipt {
+    /// Bytes of the encoding.
+    pub const BYTES: usize = domain::RECEIPT.bytes().len() + 9 * 32 + 5 + 4 * 8 + 4 + 2 * 8 + 4 + 32 + 2 * 8;
+
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
+        let mut out = Vec::with_capacity(Self::BYTES);
         out.put(domain::RECEIPT.bytes());
         out.put(&self.request_id.0);
         let closing = &self.closing;

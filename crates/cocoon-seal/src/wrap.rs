@@ -31,7 +31,7 @@ const TEXT: usize = 33;
 const REMEMBER: u8 = 1;
 
 /// Bytes of the longest wrap.
-pub(crate) const MAX_WRAP: usize = 1 + ENC + TEXT + TAG;
+pub const MAX_WRAP: usize = 1 + ENC + TEXT + TAG;
 
 /// What a client keeps to wrap later requests to a worker without public-key work; erased when it is dropped.
 pub struct Session {

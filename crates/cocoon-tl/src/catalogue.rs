@@ -42,6 +42,7 @@ const NAMESPACES: &[&[Constructor]] = &[
     crate::proxy_db::CONSTRUCTORS,
     crate::root_config::CONSTRUCTORS,
     crate::v3::CONSTRUCTORS,
+    crate::v3::SEALED_CONSTRUCTORS,
 ];
 
 // === impl Constructor ===

@@ -3,6 +3,7 @@
 //! [`Hello`] is the first one-way message of both sides. Then the asker (client, proxy) opens streams with
 //! [`Request`], and both directions carry pieces under credit. `stream` numbers are chosen by the asker, counting up
 //! from 1 per link. All travel as `tcp.packet`. Order and meaning are judged by the session in `cocoon-link`.
+//! Sealed streams begin with [`SealedRequest`] instead.
 
 use bytes::Bytes;
 
@@ -10,6 +11,15 @@ use crate::{
     TlString,
     scheme::{boxed, scheme},
 };
+
+mod sealed;
+
+pub use sealed::{
+    Charged, Countersign, Countersigns, Dispute, Evidence, GetEvidence, GetOffers, Offers, Receipt,
+    SealedAnswer, SealedRefuse, SealedRequest, Settled,
+};
+
+pub(crate) use sealed::CONSTRUCTORS as SEALED_CONSTRUCTORS;
 
 /// The version number that both sides must reach for these messages.
 pub const VERSION: i32 = 3;
@@ -156,6 +166,10 @@ boxed! {
         Part(Part),
         End(End),
         Refuse(Refuse),
+        SealedRequest(SealedRequest),
+        SealedAnswer(SealedAnswer),
+        Receipt(Receipt),
+        SealedRefuse(SealedRefuse),
     }
 }
 
@@ -189,7 +203,11 @@ impl Message {
             | Self::Answer(Answer { stream, .. })
             | Self::Part(Part { stream, .. })
             | Self::End(End { stream, .. })
-            | Self::Refuse(Refuse { stream, .. }) => *stream,
+            | Self::Refuse(Refuse { stream, .. })
+            | Self::SealedRequest(SealedRequest { stream, .. })
+            | Self::SealedAnswer(SealedAnswer { stream, .. })
+            | Self::Receipt(Receipt { stream, .. })
+            | Self::SealedRefuse(SealedRefuse { stream, .. }) => *stream,
         }
     }
 }

@@ -369,3 +369,101 @@ fn protocol_3() {
         assert_eq!(peek_id(&message.to_boxed()), peek_id(&hex(text)));
     }
 }
+
+/// Sealing, offers and receipts in protocol 3.
+#[test]
+fn protocol_3_sealed() {
+    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let (h, w) = (bytes("h"), bytes("w"));
+    let messages: [(v3::Message, &str); 4] = [
+        (
+            v3::SealedRequest {
+                stream: 1,
+                head: h.clone(),
+                candidate: 2,
+                wraps: vec![w.clone(), Bytes::new()],
+                timeout_ms: 3,
+            }
+            .into(),
+            "86d5fa40 0100000000000000 01680000 02000000 02000000 01770000 00000000 03000000",
+        ),
+        (
+            v3::SealedAnswer {
+                stream: 1,
+                head: h,
+                skipped: vec![w.clone()],
+            }
+            .into(),
+            "0c1e836c 0100000000000000 01680000 01000000 01770000",
+        ),
+        (
+            v3::Receipt {
+                stream: 1,
+                receipt: w.clone(),
+            }
+            .into(),
+            "3e30cabf 0100000000000000 01770000",
+        ),
+        (
+            v3::SealedRefuse {
+                stream: 1,
+                code: 13,
+                message: "r".into(),
+                skipped: vec![w.clone()],
+            }
+            .into(),
+            "57d9ee28 0100000000000000 0d000000 01720000 01000000 01770000",
+        ),
+    ];
+    for (message, text) in messages {
+        is_written_as(&message, text);
+        assert_eq!(message.stream(), 1);
+    }
+    let (leaf, leaf_hex) = ([0x33; 32], "33".repeat(32));
+    // The elements are bare: their own ids are not there.
+    is_written_as(
+        &v3::Countersigns {
+            signs: vec![v3::Countersign {
+                leaf,
+                worker: w.clone(),
+            }],
+        },
+        &format!("97a2a227 01000000 {leaf_hex} 01770000"),
+    );
+    is_written_as(
+        &v3::Settled {
+            receipts: vec![v3::Charged {
+                leaf,
+                worker: w.clone(),
+                charge: bytes("c"),
+                proxy: bytes("p"),
+            }],
+        },
+        &format!("fa00a295 01000000 {leaf_hex} 01770000 01630000 01700000"),
+    );
+    is_written_as(
+        &v3::Dispute {
+            leaf,
+            field: "f".into(),
+            expected: bytes("e"),
+            receipt: w.clone(),
+        },
+        &format!("079b20ea {leaf_hex} 01660000 01650000 01770000"),
+    );
+    is_written_as(&v3::GetOffers { model: "m".into() }, "6d7677b8 016d0000");
+    is_written_as(&v3::Offers { list: bytes("l") }, "472252df 016c0000");
+    is_written_as(
+        &v3::GetEvidence { statement: leaf },
+        &format!("5f3aef34 {leaf_hex}"),
+    );
+    is_written_as(
+        &v3::Evidence {
+            certificate: bytes("c"),
+            statement: bytes("s"),
+            quote: bytes("q"),
+            endorsements: bytes("e"),
+            gpu_evidence: bytes("g"),
+        },
+        "8c1d6b1f 01630000 01730000 01710000 01650000 01670000",
+    );
+}

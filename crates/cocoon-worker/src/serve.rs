@@ -52,6 +52,10 @@ async fn run(
     body: BodyReceiver,
     answer: &mut AnswerSender,
 ) -> Result<AnswerEnd, Unfinished> {
+    if head.sealed.is_some() {
+        let message = "this worker has no sealing key";
+        return Err(Refusal::new(Fault::TierUnavailable, message).into());
+    }
     let deadline = Instant::now() + head.timeout.min(shop.max_timeout);
     let (_permit, served) = admit(shop, head).await?;
     let tier = shop.serving_tier(served.place);
@@ -82,6 +86,7 @@ async fn run(
     Ok(AnswerEnd {
         usage,
         engine_time: asked.elapsed(),
+        receipt: None,
     })
 }
 
@@ -138,6 +143,7 @@ async fn relay(
         content_type: engine_answer.content_type.to_owned(),
         tier,
         coefficient: shop.coefficient,
+        sealed: None,
     });
     let mut body = engine_answer.body;
     if !is_success {

@@ -264,6 +264,7 @@ impl Side {
                     content_type: "a/b".into(),
                     tier: Tier::Open,
                     coefficient: Coefficient::ONE,
+                    sealed: None,
                 };
                 now(answer.head(head));
             }
@@ -279,6 +280,7 @@ impl Side {
                 let end = AnswerEnd {
                     usage: Usage::default(),
                     engine_time: std::time::Duration::ZERO,
+                    receipt: None,
                 };
                 now(self.servings.swap_remove(number).serving.answer.end(end));
             }

@@ -184,6 +184,21 @@ impl Room<'_> {
 
 // === impl Outgoing ===
 
+impl Outgoing {
+    /// Bytes of data, for its room in the queue.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Packet(data)
+            | Self::Query { data, .. }
+            | Self::Answer { data, .. }
+            | Self::Body { data, .. }
+            | Self::Part { data, .. } => data.len(),
+            Self::Error { message, .. } => message.len(),
+            Self::Ping(_) | Self::Pong(_) | Self::Credit { .. } | Self::Cancel { .. } => 0,
+        }
+    }
+}
+
 impl std::fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

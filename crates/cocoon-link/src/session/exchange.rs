@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use cocoon_seal::SEALED_OVERHEAD;
 use cocoon_types::{Fault, Refusal};
 
 use super::shared::StreamHandle;
@@ -50,12 +51,19 @@ impl Exchange {
 // === impl BodySender ===
 
 impl BodySender {
-    /// Sends the next bytes, cut into pieces as credit allows; `last` ends the body. Not cancel-safe.
+    /// Sends the next bytes, cut into pieces as credit allows; `last` ends the body. Of a sealed request each call sends
+    /// one sealed piece, as it is. Not cancel-safe.
     ///
     /// # Errors
     /// The stream has ended (the answer side tells the same), or the bytes do not add up to the announced length.
     pub async fn send(&mut self, piece: Bytes, last: bool) -> Result<(), Refusal> {
-        let left = self.left.checked_sub(piece.len() as u64);
+        let overhead = if self.handle.stream.is_sealed {
+            SEALED_OVERHEAD
+        } else {
+            0
+        };
+        let text = piece.len().checked_sub(overhead);
+        let left = text.and_then(|text| self.left.checked_sub(text as u64));
         let Some(left) = left.filter(|left| !self.done && (!last || *left == 0)) else {
             let refusal = Refusal::new(Fault::Internal, "the body differs from its announced length");
             self.cancel(refusal.clone());
@@ -122,6 +130,14 @@ impl AnswerReceiver {
             self.taken = data.len();
         }
         Ok(event)
+    }
+}
+
+impl AnswerReceiver {
+    /// What the refusal of a sealed request came with: from a worker its own signed refusal, from a proxy one for each
+    /// candidate that it went through, or no bytes where a link was lost. Nothing before the refusal.
+    pub fn skipped(&self) -> Vec<Bytes> {
+        self.handle.stream.skipped()
     }
 }
 

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use cocoon_seal::EncodedHead;
 use cocoon_types::{Coefficient, Endpoint, ModelName, RequestId, Tier, TierPolicy, Usage};
 
-/// What is asked, before the body (`cocoon.request`).
+/// What is asked, before the body (`cocoon.request`, `cocoon.sealedRequest`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHead {
     /// This leg's id of the request.
@@ -20,11 +21,24 @@ pub struct RequestHead {
     pub max_coefficient: Coefficient,
     /// How long the asker will wait for the end of the answer; whole milliseconds travel.
     pub timeout: Duration,
-    /// The exact length of the body, in bytes.
+    /// The exact length of the body, in bytes; of a sealed one, padded and before it is sealed.
     pub body_bytes: u64,
+    /// Of a sealed request: its own head, which says the same as all of the above but the timeout, and alone travels.
+    pub sealed: Option<SealedHead>,
 }
 
-/// What precedes an answer's bytes (`cocoon.answer`).
+/// What begins a sealed request: whom it is for, and the content key for each (docs/sealing.md, section 3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedHead {
+    /// All that is said in clear.
+    pub head: EncodedHead,
+    /// The candidate of the head that the first wrap is for.
+    pub candidate: u8,
+    /// For this candidate and those after it; at least one.
+    pub wraps: Vec<Bytes>,
+}
+
+/// What precedes an answer's bytes (`cocoon.answer`, `cocoon.sealedAnswer`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerHead {
     /// The HTTP status, 100 to 599.
@@ -35,9 +49,21 @@ pub struct AnswerHead {
     pub tier: Tier,
     /// The price that will be charged.
     pub coefficient: Coefficient,
+    /// Of a sealed answer: its own head, which says the same as all of the above, and alone travels.
+    pub sealed: Option<SealedAnswer>,
 }
 
-/// One step of an answer. Its bytes are a stream: pieces may be joined or cut on the way.
+/// What begins a sealed answer (docs/sealing.md, section 4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedAnswer {
+    /// As the worker made it.
+    pub head: Bytes,
+    /// From a proxy: for each candidate before the one that serves its signed refusal, or no bytes where its link was lost.
+    pub skipped: Vec<Bytes>,
+}
+
+/// One step of an answer. Its bytes are a stream: pieces may be joined or cut on the way. Not so when it is sealed: then
+/// each part is one that was sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AnswerEvent {
     /// The next bytes.
@@ -47,12 +73,14 @@ pub enum AnswerEvent {
 }
 
 /// What follows an answer's bytes (`cocoon.end`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerEnd {
     /// Tokens used, as the answering side counted them.
     pub usage: Usage,
     /// How long the engine worked; whole milliseconds travel.
     pub engine_time: Duration,
+    /// Of a sealed answer, from its worker: the receipt, as the proxy may see it.
+    pub receipt: Option<Bytes>,
 }
 
 /// What each side says of itself when the session starts (`cocoon.hello`).
@@ -80,6 +108,54 @@ pub enum EnginePlace {
     StartedByWorker,
     /// Somebody else's process, reached by URL.
     Outside,
+}
+
+// === impl RequestHead ===
+
+impl RequestHead {
+    /// What a sealed request says in clear.
+    pub fn of_sealed(sealed: SealedHead, timeout: Duration) -> Self {
+        let head = sealed.head.head();
+        Self {
+            request_id: head.request_id,
+            endpoint: head.endpoint,
+            model: head.model.clone(),
+            max_tokens: head.max_tokens,
+            tier: head.tier,
+            max_coefficient: head.max_coefficient,
+            timeout,
+            body_bytes: head.body_bytes,
+            sealed: Some(sealed),
+        }
+    }
+}
+
+// === impl SealedHead ===
+
+impl SealedHead {
+    /// Bytes that travel.
+    pub(super) fn bytes(&self) -> usize {
+        self.head.bytes().len() + self.wraps.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+impl std::fmt::Debug for SealedHead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealedHead")
+            .field("candidate", &self.candidate)
+            .field("wraps", &self.wraps.len())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl SealedAnswer ===
+
+impl std::fmt::Debug for SealedAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealedAnswer")
+            .field("skipped", &self.skipped.len())
+            .finish_non_exhaustive()
+    }
 }
 
 // === impl EnginePlace ===

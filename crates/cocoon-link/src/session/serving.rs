@@ -44,6 +44,8 @@ pub struct StreamGone;
 pub enum Unfinished {
     /// The request is refused, before the answer or in the middle of it.
     Refused(Refusal),
+    /// A sealed request is refused, with what the asker is to see of it ([`AnswerSender::refuse_sealed`]).
+    Sealed(Refusal, Vec<Bytes>),
     /// The asker cancelled or its link ended.
     Gone,
 }
@@ -138,17 +140,18 @@ impl AnswerSender {
     /// `application/octet-stream`.
     ///
     /// # Errors
-    /// [`StreamGone`], also for a second head.
+    /// [`StreamGone`], also for a second head, and for one that is sealed where the request is not, or the reverse.
     pub async fn head(&mut self, head: AnswerHead) -> Result<(), StreamGone> {
-        if self.has_head {
+        if self.has_head || head.sealed.is_some() != self.handle.stream.is_sealed {
             return Err(StreamGone);
         }
         let frame = wire::answer(self.handle.stream.id, &head);
-        self.has_head = self.handle.send(head.content_type.len(), frame).await;
+        self.has_head = self.handle.send(frame.bytes(), frame).await;
         if self.has_head { Ok(()) } else { Err(StreamGone) }
     }
 
-    /// Sends the next bytes, cut into pieces as credit allows. Not cancel-safe. The caller sets a deadline.
+    /// Sends the next bytes, cut into pieces as credit allows; of a sealed answer one sealed part, as it is. Not cancel-safe.
+    /// The caller sets a deadline.
     ///
     /// # Errors
     /// [`StreamGone`], also without a head.
@@ -171,6 +174,14 @@ impl AnswerSender {
     /// # Errors
     /// [`StreamGone`]; without a head the request is refused as an internal fault.
     pub async fn end(self, end: AnswerEnd) -> Result<(), StreamGone> {
+        if let Some(receipt) = end
+            .receipt
+            .as_ref()
+            .filter(|_| self.has_head && self.handle.stream.is_sealed)
+        {
+            let frame = wire::receipt(self.handle.stream.id, receipt);
+            self.handle.send(receipt.len(), frame).await;
+        }
         let frame = wire::end(self.handle.stream.id, &end);
         if self.has_head && self.handle.finish(0, frame).await {
             Ok(())
@@ -192,11 +203,28 @@ impl AnswerSender {
         }
     }
 
+    /// As [`Self::refuse`], of a sealed request. `skipped`: a worker's own signed refusal; a proxy's collection of them.
+    ///
+    /// # Errors
+    /// [`StreamGone`].
+    pub async fn refuse_sealed(self, refusal: Refusal, skipped: Vec<Bytes>) -> Result<(), StreamGone> {
+        if !self.handle.stream.is_sealed {
+            return self.refuse(refusal).await;
+        }
+        let frame = wire::sealed_refuse(self.handle.stream.id, &refusal, skipped);
+        if self.handle.finish(frame.bytes(), frame).await {
+            Ok(())
+        } else {
+            Err(StreamGone)
+        }
+    }
+
     /// Ends the stream as its work has ended. Nothing is told to an asker that has gone meanwhile.
     pub async fn finish(self, outcome: Result<AnswerEnd, Unfinished>) {
         let _ = match outcome {
             Ok(end) => self.end(end).await,
             Err(Unfinished::Refused(refusal)) => self.refuse(refusal).await,
+            Err(Unfinished::Sealed(refusal, skipped)) => self.refuse_sealed(refusal, skipped).await,
             Err(Unfinished::Gone) => {
                 self.refuse(Refusal::new(Fault::Cancelled, "the request was cancelled"))
                     .await
@@ -237,7 +265,7 @@ impl Unfinished {
     /// The fault to be counted.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Refused(refusal) => refusal.fault,
+            Self::Refused(refusal) | Self::Sealed(refusal, _) => refusal.fault,
             Self::Gone => Fault::Cancelled,
         }
     }

@@ -67,7 +67,7 @@ impl Shared {
         link: &Link,
         head: RequestHead,
     ) -> Result<Exchange, LinkClosed> {
-        let Some(room) = self.core.outbox.room(head.model.as_str().len()).await else {
+        let Some(room) = self.core.outbox.room(request_bytes(&head)).await else {
             return Err(self.core.closed());
         };
         let mut table = self.lock();
@@ -81,7 +81,7 @@ impl Shared {
         }
         table.asker = Some(Asker::We);
         table.last += 1;
-        let stream = Arc::new(Stream::new(table.last, 0));
+        let stream = Arc::new(Stream::new(table.last, 0, head.sealed.is_some()));
         table.streams.insert(stream.id, Arc::clone(&stream));
         // Under the lock, so that the numbers count up on the wire too.
         let queued = room.push(wire::request(stream.id, &head));
@@ -152,7 +152,11 @@ impl Shared {
                 | v3::Answer::ID
                 | v3::Part::ID
                 | v3::End::ID
-                | v3::Refuse::ID,
+                | v3::Refuse::ID
+                | v3::SealedRequest::ID
+                | v3::SealedAnswer::ID
+                | v3::Receipt::ID
+                | v3::SealedRefuse::ID,
             ) => self.message(data),
             _ => Ok(Some(Event::Message(data))),
         }
@@ -161,7 +165,10 @@ impl Shared {
     fn message(self: &Arc<Self>, data: Bytes) -> Result<Option<Event>, Violation> {
         use v3::Message;
         match Message::from_boxed(data).map_err(Violation::Unparsable)? {
-            Message::Request(request) => return self.opened(&request),
+            Message::Request(request) => return self.opened(request.stream, wire::read_request(&request)?),
+            Message::SealedRequest(request) => {
+                return self.opened(request.stream, wire::read_sealed_request(&request)?);
+            }
             Message::Body(body) => {
                 if let Some(stream) = self.find(body.stream, Some(Asker::Peer), "cocoon.body")? {
                     stream.body(body.data, body.flags & v3::Body::LAST != 0)?;
@@ -181,7 +188,19 @@ impl Shared {
             Message::Answer(answer) => {
                 let head = wire::read_answer(&answer)?;
                 if let Some(stream) = self.find(answer.stream, Some(Asker::We), "cocoon.answer")? {
-                    stream.answer(head)?;
+                    stream.answer(head, "cocoon.answer")?;
+                }
+            }
+            Message::SealedAnswer(answer) => {
+                let head = wire::read_sealed_answer(&answer)?;
+                if let Some(stream) = self.find(answer.stream, Some(Asker::We), "cocoon.sealedAnswer")? {
+                    stream.answer(head, "cocoon.sealedAnswer")?;
+                }
+            }
+            Message::Receipt(receipt) => {
+                let bytes = wire::read_receipt(&receipt)?;
+                if let Some(stream) = self.find(receipt.stream, Some(Asker::We), "cocoon.receipt")? {
+                    stream.receipt(bytes)?;
                 }
             }
             Message::Cancel(cancel) => {
@@ -201,6 +220,13 @@ impl Shared {
                 self.find(refuse.stream, Some(Asker::We), "cocoon.refuse")?;
                 if let Some(stream) = self.remove(refuse.stream) {
                     stream.refuse(wire::read_refuse(&refuse));
+                }
+            }
+            Message::SealedRefuse(refuse) => {
+                let (refusal, skipped) = wire::read_sealed_refuse(&refuse)?;
+                self.find(refuse.stream, Some(Asker::We), "cocoon.sealedRefuse")?;
+                if let Some(stream) = self.remove(refuse.stream) {
+                    stream.refuse_sealed(refusal, skipped)?;
                 }
             }
         }
@@ -229,9 +255,7 @@ impl Shared {
         self.lock().streams.remove(&stream)
     }
 
-    fn opened(self: &Arc<Self>, request: &v3::Request) -> Result<Option<Event>, Violation> {
-        let head = wire::read_request(request)?;
-        let id = request.stream;
+    fn opened(self: &Arc<Self>, id: i64, head: RequestHead) -> Result<Option<Event>, Violation> {
         // Before the lock, for the last handle of the link may be dropped here; then the link is ending.
         let Some(link) = Link::upgrade(&self.link) else {
             return Ok(None);
@@ -253,7 +277,7 @@ impl Shared {
                 Fault::Busy,
                 "too many requests at once on this link",
             ))
-        } else if head.body_bytes > MAX_BODY_BYTES as u64 {
+        } else if head.sealed.is_none() && head.body_bytes > MAX_BODY_BYTES as u64 {
             Some(Refusal::new(
                 Fault::BodyTooLarge,
                 "the body is too large for the network",
@@ -268,7 +292,7 @@ impl Shared {
             self.core.send_urgent(wire::refuse(id, &refusal));
             return Ok(None);
         }
-        let stream = Arc::new(Stream::new(id, head.body_bytes));
+        let stream = Arc::new(Stream::new(id, head.body_bytes, head.sealed.is_some()));
         table.streams.insert(id, Arc::clone(&stream));
         drop(table);
         let handle = StreamHandle {
@@ -277,6 +301,14 @@ impl Shared {
             _link: link,
         };
         Ok(Some(Event::Request(Serving::new(head, handle))))
+    }
+}
+
+/// Bytes of a request's message, as far as they differ.
+fn request_bytes(head: &RequestHead) -> usize {
+    match &head.sealed {
+        Some(sealed) => sealed.bytes(),
+        None => head.model.as_str().len(),
     }
 }
 
@@ -291,13 +323,19 @@ pub(super) struct StreamHandle {
 // === impl StreamHandle ===
 
 impl StreamHandle {
-    /// Sends bytes as pieces, as credit and the writer's queue allow. `frame` makes the message; its second argument says
+    /// Sends bytes as pieces, as credit and the writer's queue allow; sealed ones as the one piece that they are. `frame` makes the message; its second argument says
     /// whether it is the last of these bytes. Nothing at all is one empty piece, so that a last piece can be empty.
     pub(super) async fn send_pieces(
         &self,
         mut data: Bytes,
         frame: impl Fn(Bytes, bool) -> Outgoing,
     ) -> Result<(), Refusal> {
+        if self.stream.is_sealed && data.len() > v3::MAX_PIECE {
+            return Err(Refusal::new(
+                Fault::Internal,
+                "a sealed piece that fits no message",
+            ));
+        }
         loop {
             let allowed = self.stream.allowed(data.len()).await?;
             let Some(room) = self.shared.core.outbox.room(allowed).await else {

@@ -3,6 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use cocoon_seal::SEALED_OVERHEAD;
 use cocoon_tl::v3::{INITIAL_WINDOW, MAX_PIECE};
 use cocoon_types::{Fault, Refusal};
 use tokio::sync::Notify;
@@ -23,6 +24,8 @@ const MAX_CREDIT: usize = 1 << 30;
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(super) id: i64,
+    /// Whether its pieces are sealed: each is one that the other side made, and none is joined or cut.
+    pub(super) is_sealed: bool,
     state: Mutex<State>,
     over: Notify,
 }
@@ -41,7 +44,10 @@ struct State {
     /// Answering side: bytes of the body that are still to come.
     body_left: u64,
     head: Option<AnswerHead>,
+    receipt: Option<Bytes>,
     end: Option<AnswerEnd>,
+    /// What came with a refusal.
+    skipped: Vec<Bytes>,
     /// Bytes that may be sent.
     credit: usize,
     life: Life,
@@ -61,18 +67,25 @@ enum Life {
 // === impl Stream: what comes from the peer ===
 
 impl Stream {
-    pub(super) fn new(id: i64, body_left: u64) -> Self {
+    pub(super) fn new(id: i64, body_left: u64, is_sealed: bool) -> Self {
         Self {
             id,
+            is_sealed,
             state: Mutex::new(State {
-                pieces: Pieces::default(),
+                pieces: if is_sealed {
+                    Pieces::bounded()
+                } else {
+                    Pieces::default()
+                },
                 window: WINDOW,
                 taken: 0,
                 incoming_done: false,
                 discard: false,
                 body_left,
                 head: None,
+                receipt: None,
                 end: None,
+                skipped: Vec::new(),
                 credit: WINDOW,
                 life: Life::Open,
                 reader: None,
@@ -91,9 +104,19 @@ impl Stream {
         if state.incoming_done {
             return Err(Violation::AfterLast);
         }
+        let text = if self.is_sealed {
+            // Only the last may be without text, so that pieces are no more than bytes.
+            let text = data
+                .len()
+                .checked_sub(SEALED_OVERHEAD)
+                .filter(|text| last || *text > 0);
+            text.ok_or(Violation::SealedTooShort(data.len()))?
+        } else {
+            data.len()
+        };
         state.body_left = state
             .body_left
-            .checked_sub(data.len() as u64)
+            .checked_sub(text as u64)
             .ok_or(Violation::BodyTooLong)?;
         if last && state.body_left > 0 {
             return Err(Violation::BodyTooShort);
@@ -106,6 +129,9 @@ impl Stream {
         let state = self.lock();
         if state.head.is_none() {
             return Err(Violation::BeforeAnswer("cocoon.part"));
+        }
+        if self.is_sealed && data.len() <= SEALED_OVERHEAD {
+            return Err(Violation::SealedTooShort(data.len()));
         }
         Self::piece(state, data)
     }
@@ -127,13 +153,31 @@ impl Stream {
         Ok(())
     }
 
-    pub(super) fn answer(&self, head: AnswerHead) -> Result<(), Violation> {
+    pub(super) fn answer(&self, head: AnswerHead, message: &'static str) -> Result<(), Violation> {
+        if head.sealed.is_some() != self.is_sealed {
+            return Err(Violation::OtherKind(message));
+        }
         let mut state = self.lock();
         if state.head.is_some() {
             return Err(Violation::SecondAnswer);
         }
         state.head = Some(head);
         State::wake_reader(state);
+        Ok(())
+    }
+
+    pub(super) fn receipt(&self, receipt: Bytes) -> Result<(), Violation> {
+        if !self.is_sealed {
+            return Err(Violation::OtherKind("cocoon.receipt"));
+        }
+        let mut state = self.lock();
+        if state.head.is_none() {
+            return Err(Violation::BeforeAnswer("cocoon.receipt"));
+        }
+        if state.receipt.is_some() {
+            return Err(Violation::SecondReceipt);
+        }
+        state.receipt = Some(receipt);
         Ok(())
     }
 
@@ -145,7 +189,8 @@ impl Stream {
             self.refuse(Refusal::new(Fault::ProtocolViolation, "an end without an answer"));
             return Err(Violation::BeforeAnswer("cocoon.end"));
         }
-        state.end = Some(end);
+        let receipt = state.receipt.take();
+        state.end = Some(AnswerEnd { receipt, ..end });
         drop(state);
         self.finish(Life::Ended);
         Ok(())
@@ -160,6 +205,21 @@ impl Stream {
         let writer = state.writer.take();
         drop(state);
         wake(writer);
+        Ok(())
+    }
+
+    /// As [`Self::refuse`], with what a sealed stream is refused with.
+    pub(super) fn refuse_sealed(&self, refusal: Refusal, skipped: Vec<Bytes>) -> Result<(), Violation> {
+        if !self.is_sealed {
+            // The link ends too, but this stream is no longer in its table.
+            self.refuse(Refusal::new(
+                Fault::ProtocolViolation,
+                "a refusal of the other kind",
+            ));
+            return Err(Violation::OtherKind("cocoon.sealedRefuse"));
+        }
+        self.lock().skipped = skipped;
+        self.refuse(refusal);
         Ok(())
     }
 
@@ -209,7 +269,7 @@ impl Stream {
             let mut state = self.lock();
             match (state.pieces.pop(), &state.end, &state.life) {
                 (Some(piece), ..) => Poll::Ready(Ok(AnswerEvent::Part(piece))),
-                (None, Some(end), _) => Poll::Ready(Ok(AnswerEvent::End(*end))),
+                (None, Some(end), _) => Poll::Ready(Ok(AnswerEvent::End(end.clone()))),
                 (None, None, Life::Refused(refusal)) => Poll::Ready(Err(refusal.clone())),
                 (None, None, Life::Open | Life::Ended) => state.wait_to_read(context),
             }
@@ -235,6 +295,11 @@ impl Stream {
         .await
     }
 
+    /// What came with the refusal of a sealed stream.
+    pub(super) fn skipped(&self) -> Vec<Bytes> {
+        self.lock().skipped.clone()
+    }
+
     /// Counts bytes as used by the application; the credit that is now due to the peer.
     pub(super) fn give_back(&self, bytes: usize) -> Option<i32> {
         let mut state = self.lock();
@@ -258,8 +323,9 @@ impl Stream {
 // === impl Stream: what the application sends ===
 
 impl Stream {
-    /// Waits for credit; how many of `wanted` bytes may go as one piece. None for nothing.
+    /// Waits for credit; how many of `wanted` bytes may go as one piece. None for nothing, and all or none when sealed.
     pub(super) async fn allowed(&self, wanted: usize) -> Result<usize, Refusal> {
+        let least = if self.is_sealed { wanted.min(MAX_PIECE) } else { 1 };
         poll_fn(|context| {
             let mut state = self.lock();
             match &state.life {
@@ -268,7 +334,7 @@ impl Stream {
                 Life::Refused(refusal) => return Poll::Ready(Err(refusal.clone())),
             }
             let allowed = wanted.min(MAX_PIECE).min(state.credit);
-            if allowed > 0 || wanted == 0 {
+            if allowed >= least || wanted == 0 {
                 return Poll::Ready(Ok(allowed));
             }
             register(&mut state.writer, context);
@@ -352,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_piece_that_crosses_our_refusal_is_late_and_not_wrong() {
-        let stream = Stream::new(1, 10);
+        let stream = Stream::new(1, 10, false);
         stream.refuse(Refusal::new(Fault::Busy, "all workers are busy"));
         assert!(stream.body(Bytes::from_static(b"0123456789"), true).is_ok());
         assert_eq!(stream.held_bytes(), 0);
@@ -360,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_piece_after_the_last_is_wrong() {
-        let stream = Stream::new(1, 4);
+        let stream = Stream::new(1, 4, false);
         stream.body(Bytes::from_static(b"0123"), true).unwrap();
         assert!(matches!(
             stream.body(Bytes::new(), true),

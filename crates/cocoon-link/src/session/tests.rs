@@ -11,6 +11,7 @@ use crate::{AnswerReceiver, EnginePlace, Hello};
 mod endings;
 mod hostile;
 mod interleaved;
+mod sealed;
 mod windows;
 
 fn head(body_bytes: usize) -> RequestHead {
@@ -23,6 +24,7 @@ fn head(body_bytes: usize) -> RequestHead {
         max_coefficient: Coefficient::DEFAULT_LIMIT,
         timeout: Duration::from_millis(12_345),
         body_bytes: body_bytes as u64,
+        sealed: None,
     }
 }
 
@@ -32,6 +34,7 @@ fn answer_head() -> AnswerHead {
         content_type: "text/event-stream; charset=utf-8".into(),
         tier: Tier::Simulated,
         coefficient: Coefficient::ONE,
+        sealed: None,
     }
 }
 
@@ -39,6 +42,7 @@ fn answer_end() -> AnswerEnd {
     AnswerEnd {
         usage: Usage::new(34, 11, 100, 10).unwrap(),
         engine_time: Duration::from_millis(777),
+        receipt: None,
     }
 }
 

@@ -1,3 +1,4 @@
+use cocoon_seal::Malformed;
 use cocoon_tl::TlError;
 use cocoon_tl::v3::MAX_PIECE;
 
@@ -42,6 +43,20 @@ pub(crate) enum Violation {
     BodyTooShort,
     #[error("a piece after the last one of the body")]
     AfterLast,
+    #[error("{0} on a stream of the other kind, sealed or not")]
+    OtherKind(&'static str),
+    #[error("sealed: {0}")]
+    Sealed(#[from] Malformed),
+    #[error("sealed: {0} wraps from candidate {1} on, of {2}")]
+    Wraps(usize, i32, usize),
+    #[error("a wrap of {0} bytes")]
+    WrapTooLong(usize),
+    #[error("a sealed piece of {0} bytes")]
+    SealedTooShort(usize),
+    #[error("reasons for skipped candidates that cannot be")]
+    BadSkipped,
+    #[error("a second cocoon.receipt")]
+    SecondReceipt,
     #[error("bad content type")]
     BadContentType,
     #[error("usage that cannot be true")]

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use cocoon_seal::{EncodedHead, MAX_CANDIDATES, MAX_WRAP, Receipt, SignedRefusal};
 use cocoon_tl::{TlObject, TlString, v3};
 use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, RequestId, Tier, TierPolicy, Usage};
 
-use super::{AnswerEnd, AnswerHead, EnginePlace, Hello, RequestHead, Violation};
+use super::{AnswerEnd, AnswerHead, EnginePlace, Hello, RequestHead, SealedAnswer, SealedHead, Violation};
 use crate::link::Outgoing;
 
 /// Bytes of a refusal's sentence that are kept, and sent.
@@ -59,6 +60,16 @@ pub(super) fn read_hello(data: Bytes) -> Result<Hello, Violation> {
 }
 
 pub(super) fn request(stream: i64, head: &RequestHead) -> Outgoing {
+    let timeout_ms = i32::try_from(head.timeout.as_millis()).unwrap_or(i32::MAX);
+    if let Some(sealed) = &head.sealed {
+        return packet(&v3::SealedRequest {
+            stream,
+            head: sealed.head.bytes().clone(),
+            candidate: i32::from(sealed.candidate),
+            wraps: sealed.wraps.clone(),
+            timeout_ms,
+        });
+    }
     packet(&v3::Request {
         stream,
         request_id: head.request_id.0,
@@ -72,7 +83,7 @@ pub(super) fn request(stream: i64, head: &RequestHead) -> Outgoing {
             0
         },
         max_coefficient: clamp_i32(head.max_coefficient.per_mille()),
-        timeout_ms: i32::try_from(head.timeout.as_millis()).unwrap_or(i32::MAX),
+        timeout_ms,
         body_bytes: i64::try_from(head.body_bytes).unwrap_or(i64::MAX),
     })
 }
@@ -98,11 +109,40 @@ pub(super) fn read_request(request: &v3::Request) -> Result<RequestHead, Violati
             .ok_or(Violation::OutOfRange("max_coefficient"))?,
         timeout: Duration::from_millis(u64::from(number(request.timeout_ms, "timeout_ms")?)),
         body_bytes: count(request.body_bytes, "body_bytes")?,
+        sealed: None,
     })
+}
+
+/// The clear fields are those of the head within, which is taken apart here and nowhere else on this side.
+pub(super) fn read_sealed_request(request: &v3::SealedRequest) -> Result<RequestHead, Violation> {
+    let timeout = u64::from(number(request.timeout_ms, "timeout_ms")?);
+    let wraps = &request.wraps;
+    if let Some(wrap) = wraps.iter().find(|wrap| wrap.len() > MAX_WRAP) {
+        return Err(Violation::WrapTooLong(wrap.len()));
+    }
+    let head = EncodedHead::decode(own(&request.head))?;
+    let candidates = head.head().candidates.len();
+    let candidate = u8::try_from(request.candidate).ok();
+    let fits = |first: &u8| !wraps.is_empty() && usize::from(*first) + wraps.len() <= candidates;
+    let candidate = candidate.filter(fits);
+    let candidate = candidate.ok_or(Violation::Wraps(wraps.len(), request.candidate, candidates))?;
+    let sealed = SealedHead {
+        head,
+        candidate,
+        wraps: wraps.iter().map(own).collect(),
+    };
+    Ok(RequestHead::of_sealed(sealed, Duration::from_millis(timeout)))
 }
 
 /// Head and media type come from an engine, so what the peer would not accept is replaced here.
 pub(super) fn answer(stream: i64, head: &AnswerHead) -> Outgoing {
+    if let Some(sealed) = &head.sealed {
+        return packet(&v3::SealedAnswer {
+            stream,
+            head: sealed.head.clone(),
+            skipped: sealed.skipped.clone(),
+        });
+    }
     let content_type = if is_content_type(head.content_type.as_bytes()) {
         head.content_type.as_str()
     } else {
@@ -138,7 +178,54 @@ pub(super) fn read_answer(answer: &v3::Answer) -> Result<AnswerHead, Violation> 
             .ok()
             .and_then(Coefficient::new)
             .ok_or(Violation::OutOfRange("coefficient"))?,
+        sealed: None,
     })
+}
+
+pub(super) fn read_sealed_answer(answer: &v3::SealedAnswer) -> Result<AnswerHead, Violation> {
+    if answer.head.len() > cocoon_seal::AnswerHead::MAX_BYTES {
+        return Err(Violation::OutOfRange("size of an answer's head"));
+    }
+    let head = cocoon_seal::AnswerHead::decode(&answer.head)?;
+    if !(100..600).contains(&head.status) {
+        return Err(Violation::OutOfRange("status"));
+    }
+    if !is_content_type(head.content_type.as_bytes()) {
+        return Err(Violation::BadContentType);
+    }
+    Ok(AnswerHead {
+        status: head.status,
+        content_type: head.content_type,
+        tier: head.tier,
+        coefficient: head.coefficient,
+        sealed: Some(SealedAnswer {
+            head: own(&answer.head),
+            skipped: read_skipped(&answer.skipped)?,
+        }),
+    })
+}
+
+/// Reasons for which candidates were passed over: each a signed refusal, by its size, or nothing.
+fn read_skipped(skipped: &[Bytes]) -> Result<Vec<Bytes>, Violation> {
+    let possible = |reason: &Bytes| reason.is_empty() || reason.len() == SignedRefusal::BYTES;
+    if skipped.len() > MAX_CANDIDATES || !skipped.iter().all(possible) {
+        return Err(Violation::BadSkipped);
+    }
+    Ok(skipped.iter().map(own).collect())
+}
+
+pub(super) fn receipt(stream: i64, receipt: &Bytes) -> Outgoing {
+    packet(&v3::Receipt {
+        stream,
+        receipt: receipt.clone(),
+    })
+}
+
+pub(super) fn read_receipt(receipt: &v3::Receipt) -> Result<Bytes, Violation> {
+    if receipt.receipt.len() != Receipt::BYTES {
+        return Err(Violation::OutOfRange("size of a receipt"));
+    }
+    Ok(own(&receipt.receipt))
 }
 
 pub(super) fn end(stream: i64, end: &AnswerEnd) -> Outgoing {
@@ -164,6 +251,7 @@ pub(super) fn read_end(end: &v3::End) -> Result<AnswerEnd, Violation> {
     Ok(AnswerEnd {
         usage: usage.map_err(|_| Violation::BadUsage)?,
         engine_time: Duration::from_millis(u64::from(number(end.engine_ms, "engine_ms")?)),
+        receipt: None,
     })
 }
 
@@ -182,6 +270,23 @@ pub(super) fn read_refuse(refuse: &v3::Refuse) -> Refusal {
     )
 }
 
+pub(super) fn sealed_refuse(stream: i64, refusal: &Refusal, skipped: Vec<Bytes>) -> Outgoing {
+    packet(&v3::SealedRefuse {
+        stream,
+        code: refusal.fault.wire_code(),
+        message: TlString::from(TlString::from(refusal.message.clone()).lossy(MAX_SENTENCE)),
+        skipped,
+    })
+}
+
+pub(super) fn read_sealed_refuse(refuse: &v3::SealedRefuse) -> Result<(Refusal, Vec<Bytes>), Violation> {
+    let refusal = Refusal::new(
+        Fault::from_wire_code(refuse.code),
+        refuse.message.lossy(MAX_SENTENCE),
+    );
+    Ok((refusal, read_skipped(&refuse.skipped)?))
+}
+
 /// The bytes of a `cocoon.credit`: some, and no negative number of them.
 pub(super) fn read_credit(credit: &v3::Credit) -> Result<usize, Violation> {
     match usize::try_from(credit.bytes) {
@@ -195,6 +300,11 @@ fn is_content_type(text: &[u8]) -> bool {
     !text.is_empty()
         && text.len() <= MAX_CONTENT_TYPE
         && text.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+}
+
+/// The bytes alone, without the buffer that they were read into.
+fn own(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 fn packet(message: &impl TlObject) -> Outgoing {

@@ -257,6 +257,7 @@ fn head(number: u8) -> RequestHead {
         max_coefficient: Coefficient::ONE,
         timeout: Duration::from_secs(10),
         body_bytes: 1000,
+        sealed: None,
     }
 }
 

@@ -67,6 +67,7 @@ mod tests {
             max_coefficient: Coefficient::ONE,
             timeout: Duration::from_secs(1),
             body_bytes: 1000,
+            sealed: None,
         }
     }
 

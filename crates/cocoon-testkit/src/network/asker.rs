@@ -106,6 +106,7 @@ impl Asker {
     pub async fn open(&self, request: &Request) -> Result<Exchange, Refusal> {
         let head = RequestHead {
             body_bytes: request.body.len() as u64,
+            sealed: None,
             ..request.head.clone()
         };
         let opened = self.session.open(head).await;
@@ -141,6 +142,7 @@ impl Request {
                 max_coefficient: Coefficient::DEFAULT_LIMIT,
                 timeout: Duration::from_secs(20),
                 body_bytes: 0,
+                sealed: None,
             },
             body: body.to_string().into(),
         }

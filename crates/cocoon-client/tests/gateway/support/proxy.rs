@@ -282,6 +282,7 @@ pub(crate) fn head(status: u16, content_type: &str) -> AnswerHead {
         content_type: content_type.into(),
         tier: Tier::Simulated,
         coefficient: Coefficient::ONE,
+        sealed: None,
     }
 }
 
@@ -289,6 +290,7 @@ pub(crate) fn end() -> AnswerEnd {
     AnswerEnd {
         usage: Usage::new(3, 0, 5, 0).unwrap(),
         engine_time: Duration::from_millis(1),
+        receipt: None,
     }
 }
 
