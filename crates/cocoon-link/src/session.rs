@@ -168,7 +168,7 @@ impl Event {
     /// Bytes that the event holds in memory, roughly.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Request(serving) => 256 + serving.head.sealed.as_ref().map_or(0, SealedHead::bytes),
+            Self::Request(serving) => 256 + serving.head.sealed.as_ref().map_or(0, |sealed| sealed.bytes()),
             Self::Hello(_) => 256,
             Self::Message(data) | Self::Query { question: data, .. } => data.len(),
         }

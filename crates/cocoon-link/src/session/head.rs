@@ -24,7 +24,7 @@ pub struct RequestHead {
     /// The exact length of the body, in bytes; of a sealed one, padded and before it is sealed.
     pub body_bytes: u64,
     /// Of a sealed request: its own head, which says the same as all of the above but the timeout, and alone travels.
-    pub sealed: Option<SealedHead>,
+    pub sealed: Option<Box<SealedHead>>,
 }
 
 /// What begins a sealed request: whom it is for, and the content key for each (docs/sealing.md, section 3).
@@ -114,7 +114,8 @@ pub enum EnginePlace {
 
 impl RequestHead {
     /// What a sealed request says in clear.
-    pub fn of_sealed(sealed: SealedHead, timeout: Duration) -> Self {
+    pub fn of_sealed(sealed: impl Into<Box<SealedHead>>, timeout: Duration) -> Self {
+        let sealed = sealed.into();
         let head = sealed.head.head();
         Self {
             request_id: head.request_id,
