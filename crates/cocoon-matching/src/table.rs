@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use cocoon_types::Coefficient;
+use cocoon_types::{Coefficient, Tier};
 
 use crate::{Choice, Counts, Load, NoMatch, Obstacle, Offer, Verdict, Wanted, WorkerId};
 
@@ -99,6 +99,14 @@ impl Table {
     /// [`TableError::Unknown`].
     pub fn set_coefficient(&mut self, id: WorkerId, coefficient: Coefficient) -> Result<(), TableError> {
         self.change(id, |offer| offer.coefficient = coefficient)
+    }
+
+    /// A worker's tier is another one from now on; what it runs goes on.
+    ///
+    /// # Errors
+    /// [`TableError::Unknown`].
+    pub fn set_tier(&mut self, id: WorkerId, tier: Tier) -> Result<(), TableError> {
+        self.change(id, |offer| offer.tier = tier)
     }
 
     /// A worker begins a request.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use cocoon_matching::{Choice, NoMatch, Obstacle, Offer, Table, Verdict, Wanted, WorkerId};
-use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, TierPolicy};
+use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, Tier, TierPolicy};
 use tokio::sync::oneshot;
 
 use departed::Departed;
@@ -176,6 +176,11 @@ impl<P: Clone> Board<P> {
     /// A worker has another price.
     pub(crate) fn set_coefficient(self: &Arc<Self>, id: WorkerId, coefficient: Coefficient) {
         self.change(id, |table| table.set_coefficient(id, coefficient).is_ok());
+    }
+
+    /// A worker's tier is another one, by what it has stated.
+    pub(crate) fn set_tier(self: &Arc<Self>, id: WorkerId, tier: Tier) {
+        self.change(id, |table| table.set_tier(id, tier).is_ok());
     }
 
     /// A place at the best worker, as soon as there is one. Dropping the future leaves the line.

@@ -21,6 +21,8 @@ pub(crate) struct ProxyMetrics {
     /// Answers whose usage was above what the request allowed.
     pub(crate) usage_violations: Counter,
     pub(crate) links: Family<Leg, Gauge>,
+    /// Statements of workers, by what was found.
+    statements: Family<Judged, Counter>,
     /// Handshakes that were denied or broken off, after the link itself stood.
     pub(crate) denied: Family<Leg, Counter>,
 }
@@ -28,6 +30,18 @@ pub(crate) struct ProxyMetrics {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
     /// `ok`, or the code of the fault.
+    outcome: &'static str,
+}
+
+/// What was found of a statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Judgement {
+    Verified,
+    Refused,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Judged {
     outcome: &'static str,
 }
 
@@ -94,6 +108,11 @@ impl ProxyMetrics {
                 "Links past their handshake, by leg",
                 Family::default(),
             ),
+            statements: registry.register(
+                "proxy_statements",
+                "Statements of workers that were judged, by outcome",
+                Family::default(),
+            ),
             denied: registry.register(
                 "proxy_denied",
                 "Handshakes that were denied or broken off, by leg",
@@ -119,6 +138,14 @@ impl ProxyMetrics {
 
     pub(crate) fn open_links(&self, leg: Leg) -> i64 {
         self.links.get_or_create(&leg).get()
+    }
+
+    pub(crate) fn judged(&self, judgement: Judgement) {
+        let outcome = match judgement {
+            Judgement::Verified => "verified",
+            Judgement::Refused => "refused",
+        };
+        self.statements.get_or_create(&Judged { outcome }).inc();
     }
 
     pub(crate) fn ended(&self, fault: Option<Fault>) {

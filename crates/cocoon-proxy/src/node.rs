@@ -25,6 +25,7 @@ use crate::{
     metrics::{OpenGuard, ProxyMetrics},
     options::Config,
     original,
+    stated::{Book, Stated},
     teller::Teller,
 };
 
@@ -49,6 +50,8 @@ pub(crate) struct Node {
     pub(crate) original_links: Arc<Semaphore>,
     /// What this proxy shows, whom it takes, and its clock's standing.
     pub(crate) trust: Trust,
+    /// What workers have stated.
+    pub(crate) stated: Book,
     pub(crate) is_test: bool,
     pub(crate) accepts_simulated: bool,
     pub(crate) listing: Listing,
@@ -79,6 +82,8 @@ pub(crate) struct WorkerPeer {
     pub(crate) software: String,
     pub(crate) context_length: u32,
     pub(crate) engine: EnginePlace,
+    /// What it has stated on this link.
+    pub(crate) stated: Stated,
     pub(crate) since: Instant,
 }
 
@@ -116,6 +121,7 @@ impl Node {
             original_floor: config.original_floor,
             original_links: Arc::new(Semaphore::new(original::MAX_LINKS)),
             trust,
+            stated: Book::default(),
             is_test: config.is_test,
             accepts_simulated: config.trust.accept_simulated,
             listing: Listing::default(),

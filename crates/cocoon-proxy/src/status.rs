@@ -12,6 +12,7 @@ use axum::{
 };
 use cocoon_link::EnginePlace;
 use cocoon_matching::WorkerView;
+use cocoon_trust::StatedEngine;
 use cocoon_types::{Coefficient, Endpoint, ModelName, TierPolicy};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use crate::{
     board::{Ask, Asker},
     metrics::Leg,
     node::{Node, WorkerPeer},
+    stated::Held,
 };
 
 /// Workers that are listed one by one; the rest is in the sums.
@@ -70,6 +72,30 @@ struct Peer {
     context_length: u32,
     software: String,
     connected_s: u64,
+    /// The newest of what it has stated that holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<Stated>,
+    /// Why its last statement was refused, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement_refused: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stated {
+    digest: String,
+    /// Last Unix second.
+    until: u64,
+    /// The block that it names.
+    block: u32,
+    accelerators: u8,
+    /// GPUs whose evidence was verified.
+    gpus: usize,
+    engine: &'static str,
+    /// SHA-256 of the model's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// Whether it names a key to seal requests to.
+    seals: bool,
 }
 
 /// A request to be explained, as it stands in the query string. What is not named has the value that a caller of the
@@ -225,6 +251,29 @@ fn worker(view: &WorkerView<'_>, peer: Option<&Arc<WorkerPeer>>) -> Worker {
             context_length: peer.context_length,
             software: peer.software.clone(),
             connected_s: peer.since.elapsed().as_secs(),
+            statement: peer.stated.newest().map(|held| stated(&held)),
+            statement_refused: peer.stated.refusal(),
         }),
+    }
+}
+
+fn stated(held: &Held) -> Stated {
+    let verified = &held.verified;
+    let says = verified.statement();
+    Stated {
+        digest: held.evidence.name(),
+        until: verified.expires_at(),
+        block: says.block.seqno,
+        accelerators: says.accelerators,
+        gpus: verified.gpus().len(),
+        engine: match says.engine {
+            StatedEngine::None => "none",
+            StatedEngine::OfImage => "started by the image",
+            StatedEngine::Outside => "outside",
+        },
+        model: says
+            .model
+            .map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect()),
+        seals: !says.sealing_key.is_empty(),
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cocoon_accounting::Party;
 use cocoon_link::{Event, Events, Hello, Inbox, Link, Session};
 use cocoon_matching::{Offer, WorkerId};
-use cocoon_tl::{TlObject as _, peek_id, worker};
+use cocoon_tl::{TlObject as _, peek_id, v3, worker};
 use cocoon_types::{Coefficient, Fault};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -19,6 +19,7 @@ use crate::{
     metrics::Leg,
     node::{Node, WorkerPeer},
     original::{self, Joined},
+    stated::{self, Stated},
     teller::Teller,
 };
 
@@ -110,6 +111,7 @@ async fn on_board(
         software: hello.software,
         context_length: hello.context_length,
         engine: hello.engine,
+        stated: Stated::default(),
         since: Instant::now(),
     });
     let disallowed = node.disallowed(&model);
@@ -124,6 +126,7 @@ async fn on_board(
     tracing::info!(worker = %id, %model, %tier, capacity, enabled = announced.enabled, "a worker has come");
     let reason = tokio::select! {
         reason = converse(node, &peer, &mut events, id, unwanted) => reason,
+        () = stated::keep(node, &peer, outer, id), if !plaintext => "its link ended",
         reason = no_longer_acceptable(node, outer, id) => {
             tracing::warn!(worker = %id, reason, "a worker is no longer acceptable");
             outer.close(&reason);
@@ -175,6 +178,9 @@ async fn converse(
         };
         match event {
             None => return "its link ended",
+            Some(Event::Message(message)) if peek_id(&message) == Some(v3::Statement::ID) => {
+                peer.stated.push(message);
+            }
             Some(Event::Message(message)) => {
                 if let Err(reason) = wishes.hear(id, message) {
                     return reason;

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+mod accelerators;
 mod error;
 mod files;
 mod register;
 mod report;
 
+pub use accelerators::accelerators;
 pub use error::MachineError;
 pub use register::Register;
 

@@ -79,9 +79,28 @@ impl Peer {
         Self { link, inbox }.into_worker().await
     }
 
+    /// A link of one's own making.
+    ///
+    /// # Errors
+    /// When there is no link.
+    pub async fn dial_with(proxy: SocketAddr, options: &LinkOptions) -> anyhow::Result<Self> {
+        let (link, inbox) = cocoon_link::dial(&proxy.to_string(), options).await?;
+        Ok(Self { link, inbox })
+    }
+
     async fn into_worker(self) -> anyhow::Result<Self> {
+        self.into_worker_of(TlString::EMPTY).await
+    }
+
+    /// As [`Peer::worker`], for a network in which this owner is paid.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn into_worker_of(self, owner: TlString) -> anyhow::Result<Self> {
         let peer = self;
-        peer.ask(&connect_worker("canned")).await?;
+        let mut connect = connect_worker("canned");
+        connect.params.worker_owner_address = owner;
+        peer.ask(&connect).await?;
         peer.ask(&worker::ProxyHandshakeComplete { is_disabled: false })
             .await?;
         peer.say(&worker_hello()).await?;

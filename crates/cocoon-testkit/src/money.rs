@@ -50,6 +50,8 @@ pub struct Money {
 
 /// A tenth of a TON starts an account; this is enough for a hundred of them.
 const COINS: Nanoton = Nanoton::new(10_000_000_000);
+/// So many seconds ago the chain began.
+const BEGAN: u64 = 5000;
 /// A client is asked to keep this much in reserve.
 const MIN_CLIENT_STAKE: Nanoton = Nanoton::new(20_000_000);
 
@@ -71,7 +73,9 @@ impl Money {
             is_test: true,
             instant: true,
         };
-        let chain = LedgerChain::new(Ledger::in_memory(options, unix_now())?, unix_now);
+        // Its first block is older than a statement's may be, and still known.
+        let begin = unix_now() - BEGAN;
+        let chain = LedgerChain::new(Ledger::in_memory(options, begin)?, unix_now);
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let address = listener.local_addr()?;
         let guard = Guard::new(address, GuardOptions::default())?;

@@ -16,6 +16,9 @@ mod statement;
 mod tee;
 mod trust;
 
+pub use cocoon_attest::statement::{StatedEngine, Statement, VerifiedStatement};
+pub use cocoon_tee::machine::accelerators;
+
 pub use clock::{ClockFault, ClockWatch, TOLERANCE};
 pub use keys::{MAX_IMAGES, TeeChoice, TrustConfig, TrustKeys, TrustKeysError};
 pub use policy::Peers;

@@ -102,6 +102,19 @@ impl StatedEvidence {
         Statement::digest(&self.statement)
     }
 
+    /// [`StatedEvidence::digest`] in hex, as logs and statuses name it.
+    pub fn name(&self) -> String {
+        hex::encode(self.digest())
+    }
+
+    /// What it says, unverified.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn statement(&self) -> Result<Statement, StatementRefusal> {
+        Statement::decode(&self.statement)
+    }
+
     /// As it is sent on a link of protocol 3.
     pub fn to_boxed(&self) -> Bytes {
         let message = v3::Statement {

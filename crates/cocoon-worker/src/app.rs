@@ -24,7 +24,7 @@ use crate::{
     options::{Config, EngineChoice},
     pay::{self, Till},
     shop::Shop,
-    status,
+    stating, status,
 };
 
 /// A worker whose listener is bound; [`App::run`] makes it work.
@@ -196,6 +196,15 @@ impl App {
                 () = stopped.cancelled() => {}
             }
             "trust"
+        });
+        let (stating, engine) = (Arc::clone(&shop), self.config.engine.clone());
+        tasks.spawn(async move {
+            let stopped = stating.stopped.clone();
+            tokio::select! {
+                () = stating::keep(stating, engine) => {}
+                () = stopped.cancelled() => {}
+            }
+            "statement"
         });
         tasks.spawn(serve_admin(Arc::clone(&shop), self.admin, self.guard));
         let ended = tokio::select! {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_accounting::Pushed;
-use cocoon_link::{Event, Events, Link, Session};
+use cocoon_link::{Event, Events, Identity, Link, LinkClosed, Session};
 use cocoon_original::Bridge;
-use cocoon_tl::{TlObject as _, peek_id, proxy, worker};
+use cocoon_tl::{TlObject as _, peek_id, proxy, v3, worker};
+use cocoon_trust::StatedEvidence;
 use cocoon_types::{Fault, Refusal};
 use tokio::{
     sync::watch,
@@ -22,6 +23,7 @@ use crate::{
     pay::Pay,
     serve,
     shop::Shop,
+    stating::{self, Standing},
 };
 
 /// For the refusals of requests that a stopping worker cuts off; they need no round trip.
@@ -32,6 +34,10 @@ pub(crate) struct Leg {
     pub(crate) shop: Arc<Shop>,
     pub(crate) served: Arc<Served>,
     pub(crate) session: Session,
+    /// What the proxy thinks of this worker's statement.
+    pub(crate) standing: Arc<Standing>,
+    /// The identity that this link began with.
+    pub(crate) shown: Arc<Identity>,
     /// The account at this proxy, where something is paid.
     pub(crate) pay: Option<Arc<Pay>>,
     /// Between us and a proxy of protocol 2 or less.
@@ -86,17 +92,22 @@ impl Leg {
     /// Works until the link is over; says why it is.
     pub(crate) async fn work(mut self, events: Events) -> &'static str {
         let bridge = self.bridge.take();
-        let reason = self.converse(events).await;
+        let speaks_3 = bridge.is_none();
+        let reason = self.converse(events, speaks_3).await;
         if let Some(bridge) = bridge {
             bridge.end().await;
         }
         reason
     }
 
-    async fn converse(mut self, mut events: Events) -> &'static str {
+    async fn converse(mut self, mut events: Events, speaks_3: bool) -> &'static str {
         let _counted = self.shop.metrics.link();
         let mut engine = self.shop.engine.clone();
         let mut clock = self.shop.trust.clock_faults();
+        let mut statement = self.shop.stating.subscribe();
+        if speaks_3 {
+            statement.mark_changed();
+        }
         // Requests end with their link: dropping the set drops them, and the engine's connections in them.
         let mut requests = JoinSet::new();
         let mut chores = JoinSet::new();
@@ -136,6 +147,13 @@ impl Leg {
                     continue;
                 }
                 Ok(()) = clock.changed() => continue,
+                Ok(()) = statement.changed(), if speaks_3 => {
+                    let stated = statement.borrow_and_update().clone();
+                    if self.push(stated).await.is_err() {
+                        return "the link broke";
+                    }
+                    continue;
+                }
                 () = self.shop.draining.cancelled(), if !draining => {
                     draining = true;
                     continue;
@@ -158,7 +176,9 @@ impl Leg {
                 }
                 Some(Event::Request(serving)) => {
                     let (shop, pay) = (Arc::clone(&self.shop), self.pay.clone());
-                    requests.spawn(async move { serve::serve(&shop, pay.as_ref(), serving).await });
+                    let standing = Arc::clone(&self.standing);
+                    requests
+                        .spawn(async move { serve::serve(&shop, &standing, pay.as_ref(), serving).await });
                 }
                 Some(Event::Query { id, .. }) => {
                     // What the original's reply object says when nobody answers it (spec/network.md 1.5).
@@ -182,8 +202,22 @@ impl Leg {
         }
     }
 
-    /// What a proxy says one-way: what it has signed after each request.
+    /// Pushes the statement, if it is about the key of this link.
+    async fn push(&self, statement: Option<Arc<StatedEvidence>>) -> Result<(), LinkClosed> {
+        match statement {
+            Some(statement) if stating::is_about(&statement, &self.shown) => {
+                self.session.link().send(statement.to_boxed()).await
+            }
+            // After a renewal, the next link takes this one's place.
+            _ => Ok(()),
+        }
+    }
+
+    /// What a proxy says one-way: what it thinks of the statement, and what it has signed after each request.
     fn hear(&mut self, message: Bytes) -> Result<(), String> {
+        if peek_id(&message) == Some(v3::StatementJudged::ID) {
+            return self.standing.hear(message);
+        }
         let Some((pay, pushed)) = self.pay.as_ref().zip(self.pushed.as_mut()) else {
             return Ok(());
         };

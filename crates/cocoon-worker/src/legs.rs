@@ -122,8 +122,12 @@ async fn introduced(
     };
     let (session, events) = Session::start(link, inbox, hello(&served), Fault::ProxyLost);
     let (pay, pushed) = pay.unzip();
+    // By the identity from before the dial: if it was renewed meanwhile, this link is replaced at once.
+    let shown = Arc::clone(&identity.borrow());
     let leg = Leg {
         shop: Arc::clone(shop),
+        standing: shop.stating.stand(),
+        shown,
         served,
         session,
         pay,

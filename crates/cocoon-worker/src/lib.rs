@@ -23,6 +23,7 @@ mod options;
 mod pay;
 mod serve;
 mod shop;
+mod stating;
 mod status;
 
 pub use app::{App, RunError, StartError};

@@ -15,10 +15,11 @@ use crate::{
     engine::Served,
     pay::Pay,
     shop::{Permit, Shop},
+    stating::Standing,
 };
 
 /// Serves one request of a proxy, to its end.
-pub(crate) async fn serve(shop: &Shop, pay: Option<&Arc<Pay>>, serving: Serving) {
+pub(crate) async fn serve(shop: &Shop, standing: &Standing, pay: Option<&Arc<Pay>>, serving: Serving) {
     let _working = pay.map(Pay::working);
     // A drain waits until the last message is on its way, not only until the engine is done.
     let _awaited = shop.awaited();
@@ -29,7 +30,7 @@ pub(crate) async fn serve(shop: &Shop, pay: Option<&Arc<Pay>>, serving: Serving)
     } = serving;
     let started = Instant::now();
     let outcome = tokio::select! {
-        outcome = run(shop, &head, body, &mut answer) => outcome,
+        outcome = run(shop, standing, &head, body, &mut answer) => outcome,
         () = shop.stopped.cancelled() => {
             let message = "the worker stopped before the answer was complete";
             Err(Refusal::new(Fault::Draining, message).into())
@@ -48,6 +49,7 @@ pub(crate) async fn serve(shop: &Shop, pay: Option<&Arc<Pay>>, serving: Serving)
 /// never hears of the end before.
 async fn run(
     shop: &Shop,
+    standing: &Standing,
     head: &RequestHead,
     body: BodyReceiver,
     answer: &mut AnswerSender,
@@ -57,8 +59,8 @@ async fn run(
         return Err(Refusal::new(Fault::TierUnavailable, message).into());
     }
     let deadline = Instant::now() + head.timeout.min(shop.max_timeout);
-    let (_permit, served) = admit(shop, head).await?;
-    let tier = shop.serving_tier(served.place);
+    let (_permit, served) = admit(shop, standing, head).await?;
+    let tier = standing.serving_tier(shop, served.place);
     let body = answer
         .unless_cancelled(timeout_at(deadline, body.collect(MAX_BODY_BYTES)))
         .await?;
@@ -91,7 +93,11 @@ async fn run(
 }
 
 /// Whether this worker takes the request now. What the proxy has checked is checked again: it may be wrong, or late.
-async fn admit(shop: &Shop, head: &RequestHead) -> Result<(Permit, Arc<Served>), Refusal> {
+async fn admit(
+    shop: &Shop,
+    standing: &Standing,
+    head: &RequestHead,
+) -> Result<(Permit, Arc<Served>), Refusal> {
     let served = shop.open_for_requests()?;
     if head.model.base() != served.model.base() || !served.endpoints.contains(&head.endpoint) {
         let message = format!(
@@ -101,7 +107,7 @@ async fn admit(shop: &Shop, head: &RequestHead) -> Result<(Permit, Arc<Served>),
         );
         return Err(Refusal::new(Fault::UnknownModel, message));
     }
-    let tier = shop.serving_tier(served.place);
+    let tier = standing.serving_tier(shop, served.place);
     if !head.tier.accepts(tier) {
         let message = format!(
             "this worker serves at tier {tier}, the request accepts {}",

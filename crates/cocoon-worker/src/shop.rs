@@ -22,6 +22,7 @@ use crate::{
     metrics::WorkerMetrics,
     options::Config,
     pay::{Pay, Till},
+    stating::Stating,
 };
 
 /// The shared state of a worker.
@@ -31,8 +32,10 @@ pub(crate) struct Shop {
     pub(crate) trust: Trust,
     pub(crate) is_test: bool,
     pub(crate) coefficient: Coefficient,
-    /// The tier of this machine's own evidence, for an engine that the worker started.
+    /// The tier of this machine's own evidence without its statement, for an engine that the worker started.
     pub(crate) own_tier: Tier,
+    /// This worker's statement.
+    pub(crate) stating: Stating,
     pub(crate) proxies: usize,
     /// Where the worker is paid from; none in a network without payments.
     pub(crate) till: Option<Till>,
@@ -88,6 +91,7 @@ impl Shop {
                 TeeChoice::Machine => Tier::Attested,
                 TeeChoice::None => Tier::Open,
             },
+            stating: Stating::new(),
             proxies: config.proxies.len(),
             till,
             pays: Mutex::default(),
@@ -158,7 +162,8 @@ impl Shop {
         self.open_for_requests().is_ok()
     }
 
-    /// The tier that answers have: never above `open` when the engine is somebody else's process.
+    /// The tier that answers have where no proxy believes more or less: never above `open` when the engine is somebody else's
+    /// process.
     pub(crate) fn serving_tier(&self, place: EnginePlace) -> Tier {
         place.serving_tier(self.own_tier)
     }

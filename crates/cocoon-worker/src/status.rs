@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, routing::get};
 use cocoon_link::EnginePlace;
+use cocoon_web::clock::unix_now;
 use serde::Serialize;
 
-use crate::shop::Shop;
+use crate::{shop::Shop, stating::Verdict};
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,33 @@ pub(crate) struct Status {
     /// Per mille of the base price.
     coefficient: u32,
     engine: Engine,
+    statement: Statement,
+}
+
+/// What this worker states of itself beside its certificate.
+#[derive(Debug, Serialize)]
+struct Statement {
+    /// Its name; none where nothing is stated.
+    digest: Option<String>,
+    /// Last Unix second.
+    until: Option<u64>,
+    accelerators: Option<u8>,
+    /// Whether it names the digest of the model's file.
+    model: Option<bool>,
+    /// Whether it names a key to seal requests to.
+    seals: Option<bool>,
+    /// Why there is none, or no fresh one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// What the proxies of the links that stand think of it, as far as they have said.
+    verdicts: Vec<Judged>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Judged {
+    Believed { tier: &'static str, until: u64 },
+    Refused { refusal: String },
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +94,7 @@ fn status(shop: &Shop) -> Status {
         proxies: shop.proxies,
         connected_proxies: shop.metrics.links(),
         running: shop.running(),
+        statement: statement(shop),
         coefficient: shop.coefficient.per_mille(),
         engine: Engine {
             ready: view.ready,
@@ -81,5 +110,30 @@ fn status(shop: &Shop) -> Status {
                 started_by_worker: served.place == EnginePlace::StartedByWorker,
             }),
         },
+    }
+}
+
+fn statement(shop: &Shop) -> Statement {
+    let current = shop.stating.subscribe().borrow().clone();
+    let says = current.as_ref().and_then(|evidence| evidence.statement().ok());
+    let now = unix_now();
+    let standings = shop.stating.standings();
+    let verdicts = standings.iter().filter_map(|standing| standing.verdict(now));
+    Statement {
+        digest: current.map(|evidence| evidence.name()),
+        until: says.as_ref().map(|says| says.valid_until),
+        accelerators: says.as_ref().map(|says| says.accelerators),
+        model: says.as_ref().map(|says| says.model.is_some()),
+        seals: says.as_ref().map(|says| !says.sealing_key.is_empty()),
+        note: shop.stating.note(),
+        verdicts: verdicts
+            .map(|verdict| match verdict {
+                Verdict::Believed { tier, until } => Judged::Believed {
+                    tier: tier.as_str(),
+                    until,
+                },
+                Verdict::Refused(refusal) => Judged::Refused { refusal },
+            })
+            .collect(),
     }
 }

@@ -3,6 +3,7 @@
 mod refused;
 mod registry;
 mod renewal;
+mod stated;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
