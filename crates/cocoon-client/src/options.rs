@@ -58,6 +58,10 @@ pub struct Options {
     /// Directory of the development TEE that all nodes of this test network share; made if it is not there
     #[arg(long, value_name = "DIR", env = "COCOON_CLIENT_DEVELOPMENT_TEE")]
     pub development_tee: Option<PathBuf>,
+    /// Where the collateral of this machine's evidence comes from (`tee = "machine"`): base address of Intel's service or of a
+    /// cache of it (PCCS) [default: https://api.trustedservices.intel.com]
+    #[arg(long, value_name = "URL", env = "COCOON_CLIENT_COLLATERAL_URL")]
+    pub collateral_url: Option<String>,
     /// Image hashes that proxies may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none
     /// given means nobody, except on a test network or when `tier` is open, where it means any
     #[arg(
@@ -242,6 +246,7 @@ impl Options {
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
             tee: self.tee.or(file.tee),
             development_tee: self.development_tee.or(file.development_tee),
+            collateral_url: self.collateral_url.or(file.collateral_url),
             allow_proxy_plaintext: self.allow_proxy_plaintext.or(file.allow_proxy_plaintext),
             proxy_images: first_filled(self.proxy_images, file.proxy_images),
             state_dir: self.state_dir.or(file.state_dir),
@@ -269,10 +274,12 @@ impl Options {
         let trust = TrustKeys {
             tee: self.tee,
             development_tee: self.development_tee,
+            collateral_url: self.collateral_url,
+            state_dir: self.state_dir.clone(),
             is_test,
             accept_simulated,
-            images: self.proxy_images,
-            images_key: "proxy_images",
+            worker_images: Vec::new(),
+            proxy_images: self.proxy_images,
             has_registry: self.chain.is_some(),
             listens: Vec::new(),
         };

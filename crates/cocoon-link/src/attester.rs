@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 
 use cocoon_attest::tdx::Collateral;
-use cocoon_tee::{Tee, TeeError};
+use cocoon_tee::{MachineEvidence, Tee, TeeError};
 
 /// Makes the evidence for a node's keys.
 pub trait Attester: fmt::Debug + Send + Sync {
@@ -32,5 +32,15 @@ impl Attester for Tee {
             Self::Machine(_) => None,
         };
         Ok(Presented { quote, collateral })
+    }
+}
+
+impl Attester for MachineEvidence {
+    fn evidence(&self, report_data: &[u8; 64], _: u64) -> Result<Presented, Box<dyn Error + Send + Sync>> {
+        let (quote, collateral) = Self::evidence(self, report_data)?;
+        Ok(Presented {
+            quote,
+            collateral: Some(Collateral::clone(&collateral)),
+        })
     }
 }

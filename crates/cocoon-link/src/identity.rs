@@ -300,6 +300,17 @@ impl CurrentIdentity {
         self.replace(in_background(move || current.renewed(now)).await?);
         Ok(true)
     }
+
+    /// Replaces the identity by a fresh one of its kind, due or not: what it presents beside its key has changed.
+    ///
+    /// # Errors
+    /// As [`CurrentIdentity::renew_if_due`].
+    pub async fn renew(&self, now: u64) -> Result<(), IdentityError> {
+        let _turn = self.renewal.lock().await;
+        let current = self.get();
+        self.replace(in_background(move || current.renewed(now)).await?);
+        Ok(())
+    }
 }
 
 impl fmt::Debug for CurrentIdentity {

@@ -34,6 +34,10 @@ pub struct Options {
     /// Directory of the development TEE that all nodes of this test network share; made if it is not there
     #[arg(long, value_name = "DIR", env = "COCOON_PROXY_DEVELOPMENT_TEE")]
     pub development_tee: Option<PathBuf>,
+    /// Where the collateral of this machine's evidence comes from (`tee = "machine"`): base address of Intel's service or of a
+    /// cache of it (PCCS) [default: https://api.trustedservices.intel.com]
+    #[arg(long, value_name = "URL", env = "COCOON_PROXY_COLLATERAL_URL")]
+    pub collateral_url: Option<String>,
     /// Image hashes that workers may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none
     /// given means nobody, except on a test network, where it means any
     #[arg(
@@ -205,6 +209,7 @@ impl Options {
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
             tee: self.tee.or(file.tee),
             development_tee: self.development_tee.or(file.development_tee),
+            collateral_url: self.collateral_url.or(file.collateral_url),
             worker_images: if self.worker_images.is_empty() {
                 file.worker_images
             } else {
@@ -253,10 +258,12 @@ impl Options {
         let trust = TrustKeys {
             tee: self.tee,
             development_tee: self.development_tee,
+            collateral_url: self.collateral_url,
+            state_dir: self.state_dir.clone(),
             is_test,
             accept_simulated: self.accept_simulated.unwrap_or(false),
-            images: self.worker_images,
-            images_key: "worker_images",
+            worker_images: self.worker_images,
+            proxy_images: Vec::new(),
             has_registry: money.is_some(),
             listens: vec![
                 ("listen_clients", listen_clients.ip()),

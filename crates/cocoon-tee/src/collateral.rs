@@ -240,4 +240,4 @@ impl CollateralOptions {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,9 +14,12 @@ use cocoon_attest::Measurements;
 pub mod collateral;
 pub mod development;
 pub mod machine;
+mod presented;
 
 use development::{DevelopmentError, DevelopmentTee, QuoteFormat};
 use machine::{Machine, MachineError};
+
+pub use presented::{MachineEvidence, PresentError};
 
 /// Where a node's evidence comes from.
 #[derive(Clone, Debug)]

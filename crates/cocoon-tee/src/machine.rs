@@ -167,4 +167,4 @@ impl Default for MachineOptions {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_link::Attester;
+use cocoon_tee::collateral::CollateralOptions;
 
 /// Image hashes that a configuration may list.
 pub const MAX_IMAGES: usize = 256;
@@ -20,14 +21,18 @@ pub struct TrustKeys {
     pub tee: Option<String>,
     /// `development_tee`
     pub development_tee: Option<PathBuf>,
+    /// `collateral_url`: base address of Intel's service or of a cache of it.
+    pub collateral_url: Option<String>,
+    /// `state_dir`, where collateral is kept.
+    pub state_dir: Option<PathBuf>,
     /// `is_test`
     pub is_test: bool,
     /// `accept_simulated`
     pub accept_simulated: bool,
-    /// Image hashes in hex, and the name of the key that lists them.
-    pub images: Vec<String>,
-    /// Its name.
-    pub images_key: &'static str,
+    /// `worker_images`: image hashes in hex.
+    pub worker_images: Vec<String>,
+    /// `proxy_images`
+    pub proxy_images: Vec<String>,
     /// Whether a registry is configured.
     pub has_registry: bool,
     /// Addresses that are listened on for peers, each with its key.
@@ -41,12 +46,16 @@ pub struct TrustConfig {
     pub tee: TeeChoice,
     /// Where the development TEE is, whose root is trusted on a test network.
     pub development_tee: Option<PathBuf>,
+    /// Where the collateral of this machine's evidence comes from.
+    pub collateral: CollateralOptions,
     /// What this node is meant for. A registry must say the same.
     pub is_test: bool,
     /// Simulated evidence is taken, where the network is a test network.
     pub accept_simulated: bool,
-    /// Images that peers may run. With a registry: of those that it lists.
-    pub images: Vec<[u8; 32]>,
+    /// Images that workers may run. With a registry: of those that it lists.
+    pub worker_images: Vec<[u8; 32]>,
+    /// The same for proxies.
+    pub proxy_images: Vec<[u8; 32]>,
     /// Shortest time between two looks at registry and chain.
     pub poll: Duration,
 }
@@ -147,20 +156,33 @@ impl TrustKeys {
                 return Err(TrustKeysError::NotLoopback { key, address });
             }
         }
-        if self.images.len() > MAX_IMAGES {
-            return Err(TrustKeysError::TooManyImages(self.images_key));
-        }
-        let key = self.images_key;
-        let images = self.images.into_iter().map(|text| image(key, text));
         Ok(TrustConfig {
             tee,
             development_tee: self.development_tee,
+            collateral: collateral(self.collateral_url, self.state_dir),
             is_test: self.is_test,
             accept_simulated: self.accept_simulated,
-            images: images.collect::<Result<_, _>>()?,
+            worker_images: images("worker_images", self.worker_images)?,
+            proxy_images: images("proxy_images", self.proxy_images)?,
             poll: POLL,
         })
     }
+}
+
+/// Intel's service, or another one; kept in a directory of its own.
+fn collateral(url: Option<String>, state_dir: Option<PathBuf>) -> CollateralOptions {
+    let options = CollateralOptions::intel(state_dir.map(|directory| directory.join("collateral")));
+    match url {
+        Some(url) => CollateralOptions { url, ..options },
+        None => options,
+    }
+}
+
+fn images(key: &'static str, texts: Vec<String>) -> Result<Vec<[u8; 32]>, TrustKeysError> {
+    if texts.len() > MAX_IMAGES {
+        return Err(TrustKeysError::TooManyImages(key));
+    }
+    texts.into_iter().map(|text| image(key, text)).collect()
 }
 
 fn image(key: &'static str, text: String) -> Result<[u8; 32], TrustKeysError> {

@@ -34,11 +34,12 @@ impl Peers {
         } else {
             Simulated::Refuse
         };
-        let listed = |of: fn(&RootConfig) -> &BTreeSet<[u8; 32]>| match registry {
-            Some(registry) => ImageRule::Listed(narrowed(of(registry), &config.images)),
-            None if config.images.is_empty() && is_test => ImageRule::Any,
-            None => ImageRule::Listed(config.images.clone()),
+        let listed = |of: fn(&RootConfig) -> &BTreeSet<[u8; 32]>, local: &[[u8; 32]]| match registry {
+            Some(registry) => ImageRule::Listed(narrowed(of(registry), local)),
+            None if local.is_empty() && is_test => ImageRule::Any,
+            None => ImageRule::Listed(local.to_vec()),
         };
+        let (workers, proxies) = (&config.worker_images, &config.proxy_images);
         let required = EvidenceRule::Required { simulated };
         let optional = EvidenceRule::Optional { simulated };
         let (evidence, image_hashes) = match self {
@@ -46,17 +47,17 @@ impl Peers {
             // A test network of several machines without a registry has no evidence that anybody could show: its workers are
             // `open`, and everybody is told.
             Self::Workers
-                if registry.is_none() && is_test && !config.accept_simulated && config.images.is_empty() =>
+                if registry.is_none() && is_test && !config.accept_simulated && workers.is_empty() =>
             {
                 (optional, ImageRule::Any)
             }
-            Self::Workers => (required, listed(|registry| &registry.worker_hashes)),
+            Self::Workers => (required, listed(|registry| &registry.worker_hashes, workers)),
             Self::Proxies { or_open } => {
                 let wide = or_open || (registry.is_none() && is_test);
-                let images = if wide && config.images.is_empty() {
+                let images = if wide && proxies.is_empty() {
                     ImageRule::Any
                 } else {
-                    listed(|registry| &registry.proxy_hashes)
+                    listed(|registry| &registry.proxy_hashes, proxies)
                 };
                 (if wide { optional } else { required }, images)
             }

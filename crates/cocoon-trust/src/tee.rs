@@ -4,19 +4,31 @@ use std::sync::Arc;
 
 use cocoon_attest::Roots;
 use cocoon_link::{CurrentIdentity, Identity};
-use cocoon_tee::Tee;
+use cocoon_tee::collateral::CollateralService;
 use cocoon_tee::development::{DevelopmentTee, image};
 use cocoon_tee::machine::{Machine, MachineOptions};
+use cocoon_tee::{MachineEvidence, Tee};
 
 use crate::keys::{TeeChoice, TrustConfig};
 use crate::trust::TrustError;
 
-/// What a node shows, and up to which roots it verifies.
+/// What the configuration names.
+pub(crate) struct Opened {
+    /// What the node shows.
+    pub(crate) identity: CurrentIdentity,
+    /// Up to which roots it verifies.
+    pub(crate) roots: Roots,
+    /// Its evidence, if it is this machine's.
+    pub(crate) machine: Option<Arc<MachineEvidence>>,
+}
+
+/// Opens it.
 pub(crate) async fn open(
     config: &TrustConfig,
     role: &'static str,
-    now: u64,
-) -> Result<(CurrentIdentity, Roots), TrustError> {
+    clock: fn() -> u64,
+) -> Result<Opened, TrustError> {
+    let now = clock();
     let development = match &config.development_tee {
         None => None,
         Some(directory) => {
@@ -34,6 +46,7 @@ pub(crate) async fn open(
             .map_err(|error| TrustError::DevelopmentTee(error.into()))?,
         _ => Roots::makers(),
     };
+    let mut of_machine = None;
     let identity = match (&config.tee, development) {
         (TeeChoice::ReportData, _) => CurrentIdentity::new(Identity::simulated(now)?),
         (TeeChoice::Development, Some(tee)) => {
@@ -42,12 +55,20 @@ pub(crate) async fn open(
         }
         (TeeChoice::Machine, _) => {
             let machine = Machine::new(MachineOptions::default()).map_err(TrustError::Machine)?;
-            CurrentIdentity::attested(Arc::new(Tee::Machine(Arc::new(machine))), now).await?
+            let collateral = CollateralService::new(config.collateral.clone(), roots.intel(), clock);
+            let collateral = collateral.map_err(TrustError::Collateral)?;
+            let machine = Arc::new(MachineEvidence::new(Arc::new(machine), collateral));
+            of_machine = Some(Arc::clone(&machine));
+            CurrentIdentity::attested(machine, now).await?
         }
         (TeeChoice::Other(attester), _) => CurrentIdentity::attested(Arc::clone(attester), now).await?,
         (TeeChoice::None | TeeChoice::Development, _) => {
             CurrentIdentity::new(Identity::without_evidence(now)?)
         }
     };
-    Ok((identity, roots))
+    Ok(Opened {
+        identity,
+        roots,
+        machine: of_machine,
+    })
 }

@@ -8,6 +8,8 @@ use cocoon_chain::{
 };
 use cocoon_contracts::RootConfig;
 use cocoon_link::{Appraiser, CurrentIdentity, IdentityError, LinkOptions};
+use cocoon_tee::MachineEvidence;
+use cocoon_tee::collateral::CollateralServiceError;
 use cocoon_tee::development::SaveError;
 use cocoon_tee::machine::MachineError;
 use tokio::sync::{Semaphore, watch};
@@ -18,13 +20,16 @@ use crate::clock::{ClockFault, ClockWatch};
 use crate::judge::Remembered;
 use crate::keys::TrustConfig;
 use crate::policy::Peers;
-use crate::tee;
+use crate::tee::{self, Opened};
 
 /// Longest time between two looks at whether the identity is due: somebody may have set the clock.
 const RENEWAL_CHECK: Duration = Duration::from_secs(60);
 
 /// After this an identity that could not be renewed is tried again.
 const RENEWAL_AGAIN: Duration = Duration::from_secs(1);
+
+/// Between two looks at whether this machine's collateral is due; most find nothing to ask for.
+const COLLATERAL_CHECK: Duration = Duration::from_secs(60);
 
 /// For the chain to say its head; then the clock is judged by what is known.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -36,6 +41,7 @@ const VERIFYING: usize = 2;
 pub struct Trust {
     config: TrustConfig,
     identity: CurrentIdentity,
+    machine: Option<Arc<MachineEvidence>>,
     roots: Roots,
     blocks: Option<Blocks>,
     registry: Option<Registry>,
@@ -63,6 +69,9 @@ pub enum TrustError {
     /// The machine gives no evidence.
     #[error("tee: this machine's cannot be used")]
     Machine(#[source] MachineError),
+    /// Nobody can be asked what its maker vouches for.
+    #[error("collateral_url: it cannot be used")]
+    Collateral(#[source] CollateralServiceError),
     /// No chain to speak to.
     #[error("chain: it cannot be used")]
     Chain(#[from] HttpChainError),
@@ -100,10 +109,15 @@ impl Trust {
                 (Some(chain), Some(registry))
             }
         };
-        let (identity, roots) = tee::open(config, role, clock()).await?;
+        let Opened {
+            identity,
+            roots,
+            machine,
+        } = tee::open(config, role, clock).await?;
         Ok(Self {
             config: config.clone(),
             identity,
+            machine,
             roots,
             blocks: chain.map(Blocks::new),
             registry,
@@ -175,7 +189,12 @@ impl Trust {
 
     /// Follows registry and chain, and renews the identity, as long as it is polled.
     pub async fn keep(&self) {
-        tokio::join!(self.follow_registry(), self.watch_clock(), self.renew());
+        tokio::join!(
+            self.follow_registry(),
+            self.watch_clock(),
+            self.renew(),
+            self.follow_collateral()
+        );
     }
 
     async fn follow_registry(&self) {
@@ -239,6 +258,32 @@ impl Trust {
                 Err(error) => tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "this node's identity could not be renewed"
+                ),
+            }
+        }
+    }
+
+    /// New collateral reaches verifiers in a new certificate; statements take it from themselves.
+    async fn follow_collateral(&self) {
+        let Some(machine) = &self.machine else { return };
+        let mut shown = machine.collateral().await;
+        loop {
+            sleep(COLLATERAL_CHECK).await;
+            let Some(current) = machine.collateral().await else {
+                // It has been said; what is shown holds as long as it does.
+                continue;
+            };
+            if shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &current)) {
+                continue;
+            }
+            match self.identity.renew((self.clock)()).await {
+                Ok(()) => {
+                    tracing::info!("this node has an identity with new collateral");
+                    shown = Some(current);
+                }
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "this node's identity could not be renewed with new collateral"
                 ),
             }
         }

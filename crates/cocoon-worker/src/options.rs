@@ -89,6 +89,10 @@ pub struct Options {
     /// Directory of the development TEE that all nodes of this test network share; made if it is not there
     #[arg(long, value_name = "DIR", env = "COCOON_WORKER_DEVELOPMENT_TEE")]
     pub development_tee: Option<PathBuf>,
+    /// Where the collateral of this machine's evidence comes from (`tee = "machine"`): base address of Intel's service or of a
+    /// cache of it (PCCS) [default: https://api.trustedservices.intel.com]
+    #[arg(long, value_name = "URL", env = "COCOON_WORKER_COLLATERAL_URL")]
+    pub collateral_url: Option<String>,
     /// Image hashes that proxies may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none
     /// given means nobody, except on a test network, where it means any
     #[arg(
@@ -158,6 +162,7 @@ impl Options {
             accept_simulated: self.accept_simulated.or(file.accept_simulated),
             tee: self.tee.or(file.tee),
             development_tee: self.development_tee.or(file.development_tee),
+            collateral_url: self.collateral_url.or(file.collateral_url),
             proxy_images: list(self.proxy_images, file.proxy_images),
             max_pow: self.max_pow.or(file.max_pow),
             max_timeout_s: self.max_timeout_s.or(file.max_timeout_s),
@@ -188,10 +193,12 @@ impl Options {
         let trust = TrustKeys {
             tee: self.tee.take(),
             development_tee: self.development_tee.take(),
+            collateral_url: self.collateral_url.take(),
+            state_dir: self.state_dir.clone(),
             is_test,
             accept_simulated: self.accept_simulated.unwrap_or(false),
-            images: std::mem::take(&mut self.proxy_images),
-            images_key: "proxy_images",
+            worker_images: Vec::new(),
+            proxy_images: std::mem::take(&mut self.proxy_images),
             has_registry: self.chain.is_some(),
             listens: Vec::new(),
         };

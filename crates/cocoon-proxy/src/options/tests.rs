@@ -45,7 +45,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 fn every_key_of_the_file_is_kept_when_the_flags_are_silent() {
     let all = file(
         "listen_clients = '127.0.0.1:1'\nlisten_workers = '127.0.0.1:2'\nadmin = '127.0.0.1:3'\nis_test = true\n\
-         accept_simulated = true\ntee = 't'\ndevelopment_tee = '/t'\nworker_images = ['00']\npow_difficulty = 1\nqueue = 2\nqueue_wait_s = 3\n\
+         accept_simulated = true\ntee = 't'\ndevelopment_tee = '/t'\ncollateral_url = 'u'\nworker_images = ['00']\npow_difficulty = 1\nqueue = 2\nqueue_wait_s = 3\n\
          max_timeout_s = 4\nmax_links = 5\ndrain_s = 6\nstate_dir = '/x'\nchain = 'c'\nroot = 'r'\nwallet_file = '/w'\nowner = 'o'\n\
          settle = 'each'\ncommit_age_s = 7",
     );
@@ -63,7 +63,7 @@ fn unknown_keys_are_refused_by_name() {
 #[test]
 fn the_default_accepts_no_simulated_evidence_and_no_image() {
     let config = Options::default().build().unwrap();
-    assert!(!config.is_test && !config.trust.accept_simulated && config.trust.images.is_empty());
+    assert!(!config.is_test && !config.trust.accept_simulated && config.trust.worker_images.is_empty());
     assert_eq!(config.pow_difficulty, 20);
 }
 

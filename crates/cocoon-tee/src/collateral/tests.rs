@@ -12,11 +12,16 @@ mod server;
 use server::{Behaviour, Server};
 
 /// Beginning of the collateral's life; it holds for 30 days.
-const NOW: u64 = 1_795_400_000;
-const DAY: u64 = 86_400;
+pub(crate) const NOW: u64 = 1_795_400_000;
+pub(crate) const DAY: u64 = 86_400;
 
 thread_local! {
     static TIME: Cell<u64> = const { Cell::new(NOW) };
+}
+
+/// On this thread.
+pub(crate) fn set_clock(now: u64) {
+    TIME.set(now);
 }
 
 fn clock() -> u64 {
@@ -24,15 +29,15 @@ fn clock() -> u64 {
 }
 
 /// A TEE, its quote, a server with its collateral, and a directory.
-struct Scene {
-    tee: DevelopmentTee,
-    quote: Vec<u8>,
+pub(crate) struct Scene {
+    pub(crate) tee: DevelopmentTee,
+    pub(crate) quote: Vec<u8>,
     server: Server,
     directory: tempfile::TempDir,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::of(DevelopmentTee::new(NOW).unwrap()).await
     }
 
@@ -49,7 +54,7 @@ impl Scene {
     }
 
     /// A service that has just been started.
-    fn service(&self) -> CollateralService {
+    pub(crate) fn service(&self) -> CollateralService {
         let options = CollateralOptions {
             url: self.server.url(),
             connect: Duration::from_secs(2),
@@ -59,6 +64,16 @@ impl Scene {
             ..CollateralOptions::intel(Some(self.directory.path().join("collateral")))
         };
         CollateralService::new(options, self.tee.root_der(), clock).unwrap()
+    }
+
+    /// The server's collateral is of another day from now on.
+    pub(crate) fn serve(&self, made_at: u64) {
+        self.server.serve(self.tee.collateral(made_at).unwrap());
+    }
+
+    /// It answers nothing useful any more.
+    pub(crate) fn fail(&self) {
+        self.server.behave(Behaviour::Status(503));
     }
 
     async fn fails(&self) -> FetchError {

@@ -11,16 +11,16 @@ use tempfile::TempDir;
 use super::*;
 
 const ENTRY: &str = "cocoon-test";
-const REPORT_DATA: [u8; 64] = [7; 64];
+pub(crate) const REPORT_DATA: [u8; 64] = [7; 64];
 
-struct Kernel {
+pub(crate) struct Kernel {
     directory: TempDir,
     thread: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Kernel {
     /// Answers one request: takes the report data, counts, gives this report.
-    fn answering(provider: &str, report: Vec<u8>, counts: &'static str) -> Self {
+    pub(crate) fn answering(provider: &str, report: Vec<u8>, counts: &'static str) -> Self {
         let kernel = Self::silent(provider);
         let place = kernel.entry();
         let thread = std::thread::spawn(move || {
@@ -65,7 +65,7 @@ impl Kernel {
         self.directory.path().join(ENTRY)
     }
 
-    fn machine(&self) -> Machine {
+    pub(crate) fn machine(&self) -> Machine {
         let options = MachineOptions {
             reports: self.directory.path().to_owned(),
             registers: self.directory.path().to_owned(),
@@ -273,4 +273,29 @@ fn permission_is_told_from_absence() {
     );
     assert!(matches!(error, MachineError::Permission { .. }));
     assert!(error.hint().contains("root"));
+}
+
+#[test]
+fn accelerators_are_counted_and_display_adapters_of_virtual_machines_are_not() {
+    let bus = tempfile::tempdir().unwrap();
+    assert_eq!(super::accelerators::accelerators_in(bus.path()), 0);
+    for (name, class, vendor) in [
+        ("0000:00:01.0", "0x030000\n", "0x1234\n"),
+        ("0000:00:02.0", "0x030000\n", "0x1af4\n"),
+        ("0000:00:03.0", "0x020000\n", "0x10de\n"),
+        ("0000:01:00.0", "0x030200\n", "0x10de\n"),
+        ("0000:02:00.0", "0x038000\n", "0x1002\n"),
+        ("0000:03:00.0", "0x120000\n", "0x1e52\n"),
+    ] {
+        let device = bus.path().join(name);
+        fs::create_dir(&device).unwrap();
+        fs::write(device.join("class"), class).unwrap();
+        fs::write(device.join("vendor"), vendor).unwrap();
+    }
+    fs::create_dir(bus.path().join("without files")).unwrap();
+    assert_eq!(super::accelerators::accelerators_in(bus.path()), 3);
+    assert_eq!(
+        super::accelerators::accelerators_in(&bus.path().join("absent")),
+        0
+    );
 }

@@ -4,7 +4,6 @@ fn test_keys() -> TrustKeys {
     TrustKeys {
         is_test: true,
         accept_simulated: true,
-        images_key: "worker_images",
         ..TrustKeys::default()
     }
 }
@@ -75,11 +74,11 @@ fn without_a_registry_simulated_evidence_stays_on_this_machine() {
 #[test]
 fn images_are_hashes() {
     let keys = |images: Vec<String>| TrustKeys {
-        images,
+        worker_images: images,
         ..test_keys()
     };
     let built = keys(vec!["ab".repeat(32)]).build().unwrap();
-    assert_eq!(built.images, [[0xab; 32]]);
+    assert_eq!(built.worker_images, [[0xab; 32]]);
     let refused = keys(vec!["ab".into()]).build().unwrap_err().to_string();
     assert!(refused.starts_with("worker_images"), "{refused}");
     assert!(keys(vec!["ab".repeat(32); MAX_IMAGES + 1]).build().is_err());

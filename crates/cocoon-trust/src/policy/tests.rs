@@ -44,8 +44,8 @@ fn config(is_test: bool, images: &[[u8; 32]]) -> TrustConfig {
     TrustKeys {
         is_test,
         accept_simulated: is_test,
-        images: images.iter().map(hex::encode).collect(),
-        images_key: "images",
+        worker_images: images.iter().map(hex::encode).collect(),
+        proxy_images: images.iter().map(hex::encode).collect(),
         has_registry: true,
         ..TrustKeys::default()
     }
@@ -94,6 +94,12 @@ fn the_registry_lists_and_the_operator_narrows() {
         ImageRule::Listed(vec![WORKER])
     );
     assert_eq!(images(Peers::Workers, &[STRANGER]), ImageRule::Listed(Vec::new()));
+    // One list says nothing about the other kind of peer.
+    let mut one = config(true, &[PROXY]);
+    one.worker_images.clear();
+    let rule = |peers: Peers| peers.policy(&one, Some(&registry(true))).image_hashes;
+    assert_eq!(rule(Peers::Workers), ImageRule::Listed(vec![WORKER]));
+    assert_eq!(rule(PROXIES), ImageRule::Listed(vec![PROXY]));
     let mut empty = registry(true);
     empty.worker_hashes.clear();
     let policy = Peers::Workers.policy(&config(true, &[WORKER]), Some(&empty));

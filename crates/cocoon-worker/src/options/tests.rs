@@ -40,7 +40,7 @@ fn every_key_of_the_file_is_kept_when_the_flags_are_silent() {
         "proxies = ['p:1']\nengine = 'e'\nengine_kind = 'k'\nengine_key_file = 'f'\nengine_model = 'n'\nmodel = 'm'\n\
          model_file = 'g'\nengine_binary = 'b'\nengine_threads = 1\nengine_context = 2\nendpoints = ['x']\n\
          context_length = 3\ncoefficient = 4\nmax_active_requests = 5\nadmin = '127.0.0.1:6'\nis_test = true\n\
-         accept_simulated = true\ntee = 't'\ndevelopment_tee = '/t'\nproxy_images = ['00']\nmax_pow = 7\nmax_timeout_s = 8\ndrain_s = 9\nstate_dir = '/x'",
+         accept_simulated = true\ntee = 't'\ndevelopment_tee = '/t'\ncollateral_url = 'u'\nproxy_images = ['00']\nmax_pow = 7\nmax_timeout_s = 8\ndrain_s = 9\nstate_dir = '/x'",
     );
     assert_eq!(Options::default().or(all.clone()), all);
     assert_eq!(all.clone().or(Options::default()), all);

@@ -21,9 +21,13 @@ const REPORT_KERNEL: (u32, u32) = (6, 7);
 const TDX_HOST_KERNEL: (u32, u32) = (6, 16);
 const SNP_HOST_KERNEL: (u32, u32) = (6, 11);
 
-/// What the words about evidence end in. WHEN CHANGING: gone as soon as a worker makes its identity from this machine's TEE.
-const NOT_PRESENTED: &str =
-    "a worker of this build does not present it to a proxy yet, and serves tier `open`";
+/// What the words about evidence end in, as far as a worker of this build (`tee = "machine"`) can present it.
+const PRESENTED: &str = "a worker presents it with tee = \"machine\"";
+/// WHEN CHANGING: goes as soon as AMD's certificates and lists are fetched for a machine's own reports.
+const SNP_NOT_PRESENTED: &str = "a worker of this build does not present an SEV-SNP guest's evidence to a proxy yet, and serves tier `open`";
+/// WHEN CHANGING: goes as soon as NVIDIA's driver is asked for reports.
+const GPU_NOT_PRESENTED: &str =
+    "a worker of this build does not present its GPUs' evidence yet, and serves tier `attested`";
 
 /// Where this machine stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,11 @@ pub(super) fn advise(facts: &Facts) -> Advice {
     let gpus = gpus(facts, has_reports);
     let is_confidential = facts.gpus.iter().all(|gpu| gpu.mode == Mode::On);
     findings.extend(gpus);
+    let presented = match place {
+        Place::SnpGuest => SNP_NOT_PRESENTED,
+        _ if is_confidential && !facts.gpus.is_empty() => GPU_NOT_PRESENTED,
+        _ => PRESENTED,
+    };
     let (tier, reason) = match (has_reports, is_confidential) {
         (false, _) => (
             Tier::Open,
@@ -63,20 +72,20 @@ pub(super) fn advise(facts: &Facts) -> Advice {
         (true, false) => (
             Tier::Attested,
             format!(
-                "this guest can prove what runs in it; a GPU in it is not in confidential mode; {NOT_PRESENTED}"
+                "this guest can prove what runs in it; a GPU in it is not in confidential mode; {presented}"
             ),
         ),
         (true, true) if facts.gpus.is_empty() => (
             Tier::Confidential,
             format!(
-                "this guest can prove what runs in it and uses no GPU; the network must list its image; {NOT_PRESENTED}"
+                "this guest can prove what runs in it and uses no GPU; the network must list its image; {presented}"
             ),
         ),
         (true, true) => (
             Tier::Confidential,
             format!(
                 "this guest can prove what runs in it and its GPUs are in confidential mode; the network must list image, driver and \
-                 firmware; {NOT_PRESENTED}"
+                 firmware; {presented}"
             ),
         ),
     };

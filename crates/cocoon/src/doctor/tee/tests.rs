@@ -50,6 +50,30 @@ fn a_tdx_guest_without_a_gpu_is_confidential() {
         advice(&tdx_guest(), "evidence"),
         (Tier::Confidential, String::new())
     );
+    let reason = advise(&tdx_guest()).reason;
+    assert!(reason.ends_with(super::PRESENTED), "{reason}");
+}
+
+#[test]
+fn what_a_worker_cannot_present_yet_is_said() {
+    let with_gpu = Facts {
+        gpus: vec![gpu("NVIDIA H100 80GB HBM3", Mode::On)],
+        ..tdx_guest()
+    };
+    let reason = advise(&with_gpu).reason;
+    assert!(reason.ends_with(super::GPU_NOT_PRESENTED), "{reason}");
+    let snp = Facts {
+        sev_guest_device: true,
+        report_interface: true,
+        ..facts(
+            Vendor::Amd,
+            "AMD EPYC 9554 64-Core Processor",
+            &["hypervisor", "sev_snp"],
+            (6, 8),
+        )
+    };
+    let reason = advise(&snp).reason;
+    assert!(reason.ends_with(super::SNP_NOT_PRESENTED), "{reason}");
 }
 
 #[test]
