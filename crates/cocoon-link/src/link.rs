@@ -193,6 +193,11 @@ impl Link {
         self.owner.core.withdrawal().map(ToOwned::to_owned)
     }
 
+    /// Whether the other is the same link.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.owner, &other.owner)
+    }
+
     /// The other end's address.
     pub fn remote_addr(&self) -> SocketAddr {
         self.owner.core.remote_addr

@@ -6,6 +6,7 @@ use memchr::memmem;
 
 use crate::sse::{SseBatch, SseError, SseEvent, SseReader};
 
+mod finish;
 mod usage;
 
 pub use usage::usage_of;
@@ -33,6 +34,7 @@ struct StreamMeter {
     done: bool,
     failed: bool,
     chunks: u64,
+    finish: Option<String>,
 }
 
 /// What the meter knows at the end.
@@ -48,6 +50,8 @@ pub struct Metered {
     pub engine_error: bool,
     /// Events of a stream with data other than `[DONE]`, errors and usage alone; near the number of model tokens.
     pub chunks: u64,
+    /// The first `finish_reason` that the answer names.
+    pub finish: Option<String>,
 }
 
 /// The answer is not one that can be carried.
@@ -139,7 +143,9 @@ impl UsageMeter {
             Form::Stream(meter) => Ok(meter.finish()),
             Form::Whole(body) => {
                 let usage = usage::of_answer(&body).ok_or(MeterError::NotJson)?;
+                let finish = finish::word(&body).map(str::to_owned);
                 Ok(Metered {
+                    finish,
                     rest: body.freeze(),
                     usage,
                     complete: true,
@@ -237,6 +243,9 @@ impl StreamMeter {
             self.done = true;
             return Seen::Pass;
         }
+        if self.finish.is_none() {
+            self.finish = finish::word(data).map(str::to_owned);
+        }
         // Both words can stand in a text without meaning anything: they are hints that the event is worth parsing.
         if memmem::find(raw, b"usage").is_none() && memmem::find(raw, b"error").is_none() {
             self.chunks += 1;
@@ -272,6 +281,7 @@ impl StreamMeter {
             complete: self.done,
             engine_error: self.failed,
             chunks: self.chunks,
+            finish: self.finish,
         }
     }
 }

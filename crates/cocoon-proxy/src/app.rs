@@ -7,11 +7,13 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use cocoon_chain::{HttpChainError, wallet_file::WalletFileError};
 use cocoon_contracts::KeyError;
 use cocoon_link::{Inbox, Link, ListenError, Listener, PowOptions};
+use cocoon_seal::SigningKey;
 use cocoon_trust::{Peers, Trust, TrustError};
 use cocoon_web::{
     admin::{self, Health},
     clock::unix_now,
     guard::{Guard, GuardError, GuardOptions},
+    keys::state_file,
 };
 use serde_json::json;
 use tokio::{
@@ -22,10 +24,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accounting::{Bookkeeper, BooksError, Ledger, PaymentsError, Unpaid},
+    accounting::{Bookkeeper, BooksError, Ledger, Payments, PaymentsError, Unpaid},
     clients,
     node::{Node, RestRoom},
     options::Config,
+    sealed::{LastEpoch, Sealed},
     statement, status, workers,
 };
 
@@ -86,6 +89,9 @@ pub enum StartError {
     /// No key to sign payments with.
     #[error("the key that signs payments cannot be made")]
     Key(#[from] KeyError),
+    /// The key that signs payments signs no offers.
+    #[error("the key that signs payments cannot sign offers")]
+    SealingKey,
     /// The accounts cannot be opened.
     #[error("the accounts cannot be opened")]
     Payments(#[from] PaymentsError),
@@ -125,9 +131,10 @@ impl App {
             return Self::start_with(config, Arc::new(Unpaid)).await;
         };
         let payments = payments::open(money, config.state_dir.clone()).await?;
+        let sealed = sealed(&payments, &config).await?;
         let opening = Bookkeeper::open(payments, config.is_test, unix_now);
         let (bookkeeper, books) = Box::pin(opening).await?;
-        let mut app = Self::start_with(config, Arc::new(books)).await?;
+        let mut app = Box::pin(Self::start_for(config, Arc::new(books), Some(sealed))).await?;
         app.bookkeeper = Some(bookkeeper);
         Ok(app)
     }
@@ -137,6 +144,14 @@ impl App {
     /// # Errors
     /// [`StartError`] names what cannot be had.
     pub async fn start_with(config: Config, ledger: Arc<dyn Ledger>) -> Result<Self, StartError> {
+        Self::start_for(config, ledger, None).await
+    }
+
+    async fn start_for(
+        config: Config,
+        ledger: Arc<dyn Ledger>,
+        sealed: Option<Sealed>,
+    ) -> Result<Self, StartError> {
         let guard = Guard::new(
             config.admin,
             GuardOptions {
@@ -169,7 +184,7 @@ impl App {
         };
         let admin = TcpListener::bind(config.admin).await.map_err(on_admin)?;
         let admin_addr = admin.local_addr().map_err(on_admin)?;
-        let (node, rest_room) = Node::new(&config, trust, ledger);
+        let (node, rest_room) = Node::new(&config, trust, ledger, sealed);
         Ok(Self {
             config,
             node,
@@ -228,6 +243,12 @@ impl App {
             "resting places"
         });
         chores.spawn(watch_lines(Arc::clone(&node)));
+        if let Some(sealed) = node.sealed.clone() {
+            chores.spawn(async move {
+                sealed.receipts.run().await;
+                "receipts"
+            });
+        }
         let kept = Arc::clone(&node);
         chores.spawn(async move {
             kept.trust.keep().await;
@@ -278,6 +299,13 @@ impl App {
         }
         ended.map_or(Ok(()), |task| Err(RunError::Task(task)))
     }
+}
+
+/// The key of the payments signs offers too.
+async fn sealed(payments: &Payments, config: &Config) -> Result<Sealed, StartError> {
+    let key = SigningKey::from_seed(payments.key.seed()).ok_or(StartError::SealingKey)?;
+    let file = state_file(config.state_dir.clone(), "offers-epoch");
+    Ok(Sealed::new(key, LastEpoch::open(file, unix_now()).await))
 }
 
 /// Takes links as they come, each in a task of its own.

@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use cocoon_matching::{Choice, NoMatch, Obstacle, Offer, Table, Verdict, Wanted, WorkerId};
+use cocoon_matching::{Choice, Counts, NoMatch, Obstacle, Offer, Table, Verdict, Wanted, WorkerId};
 use cocoon_types::{Coefficient, Endpoint, Fault, ModelName, Refusal, Tier, TierPolicy};
 use tokio::sync::oneshot;
 
@@ -69,6 +69,14 @@ struct Inner<P: Clone> {
     last_worker: u64,
 }
 
+/// A worker that was named, with a place if one was free.
+#[derive(Debug)]
+pub(crate) struct Claim<P: Clone> {
+    pub(crate) worker: WorkerId,
+    pub(crate) peer: P,
+    place: Option<Slot<P>>,
+}
+
 /// What a line's head gets, once the lock is released.
 #[derive(Debug)]
 struct Delivery<P: Clone> {
@@ -82,6 +90,15 @@ struct Place<P> {
     worker: WorkerId,
     peer: P,
     choice: Choice,
+}
+
+// === impl Claim ===
+
+impl<P: Clone> Claim<P> {
+    /// Whether a place was free.
+    pub(crate) const fn is_placed(&self) -> bool {
+        self.place.is_some()
+    }
 }
 
 // === impl Ask ===
@@ -220,6 +237,28 @@ impl<P: Clone> Board<P> {
             }
         };
         waiting.wait().await
+    }
+
+    /// This very worker, with a place at it if one is free; nothing when it is not here.
+    pub(crate) fn claim(self: &Arc<Self>, worker: WorkerId) -> Option<Claim<P>> {
+        let mut inner = self.lock();
+        let view = inner.table.worker(worker)?;
+        let choice = Choice {
+            worker,
+            coefficient: view.offer.coefficient,
+            tier: view.offer.tier,
+            load: view.load,
+            tied: 1,
+            counts: Counts::default(),
+        };
+        let peer = inner.peers.get(&worker)?.clone();
+        let place = inner.seat(choice);
+        drop(inner);
+        Some(Claim {
+            worker,
+            peer,
+            place: place.map(|place| Slot::new(Arc::clone(self), place)),
+        })
     }
 
     /// How many wait, over all models.

@@ -4,8 +4,9 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cocoon_link::{EnginePlace, Event, Events, Hello, Inbox, Link, Session};
-use cocoon_tl::{TlObject as _, client, peek_id};
-use cocoon_types::{Address, Fault};
+use cocoon_seal::Digest;
+use cocoon_tl::{TlObject as _, client, peek_id, v3};
+use cocoon_types::{Address, Fault, ModelName};
 use tokio::{task::JoinSet, time::timeout};
 
 use cocoon_accounting as accounts;
@@ -119,6 +120,14 @@ async fn converse(
                     return;
                 }
             }
+            Some(Event::Message(message)) if peek_id(&message) == Some(v3::Dispute::ID) => {
+                node.metrics.disputes.inc();
+                let sealed = node.sealed.as_ref();
+                let counted = sealed.and_then(|sealed| sealed.receipts.disputed(client.asker, message));
+                if let Some((_, field)) = counted {
+                    tracing::warn!(field, "a client disagrees with a worker's receipt");
+                }
+            }
             Some(Event::Query { id, question }) => {
                 let answer = answer(node, client.party.owner, question).await;
                 let ends = matches!(&answer, Err(Denial::Fatal(_)));
@@ -130,7 +139,7 @@ async fn converse(
                     session.link().close("a handshake message after the handshake");
                 }
             }
-            // Clients have nothing to say one-way; capabilities are none yet.
+            // Clients have nothing else to say one-way; capabilities are none yet.
             Some(Event::Message(_) | Event::Hello(_)) => {}
         }
     }
@@ -161,6 +170,8 @@ async fn answer(node: &Node, owner: Option<Address>, question: Bytes) -> Result<
         Some(client::GetWorkerTypes::ID) => Ok(node
             .listing
             .types(|| node.board.view(|table, _| listing::types(table)))),
+        Some(v3::GetOffers::ID) => offers(node, question).await,
+        Some(v3::GetEvidence::ID) => evidence(node, question),
         Some(client::RequestRefund::ID) => {
             let (books, owner) = account.ok_or(Denial::Ordinary("nothing is paid here"))?;
             let refund = books
@@ -183,4 +194,36 @@ async fn answer(node: &Node, owner: Option<Address>, question: Bytes) -> Result<
         // What the original's reply object says when nobody answers it (spec/network.md 1.5).
         _ => Err(Denial::Ordinary("Lost promise")),
     }
+}
+
+/// The offer list of a model.
+async fn offers(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
+    let sealed = node.sealed.as_ref();
+    let sealed = sealed.ok_or(Denial::Ordinary("this proxy offers nothing without payments"))?;
+    let unparsable = Denial::Ordinary("not the name of a model");
+    let question = v3::GetOffers::from_boxed(question).ok();
+    let model = question.and_then(|question| question.model.as_str().map(ModelName::new)?.ok());
+    let model = model.ok_or(unparsable)?;
+    let published = sealed.offers.current(node, &model).await;
+    let published = published.map_err(|error| Denial::Ordinary(error.text()))?;
+    let list = published.list.bytes().clone();
+    Ok(v3::Offers { list }.to_boxed())
+}
+
+/// All that stands behind a statement that was offered.
+fn evidence(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
+    let gone = Denial::Ordinary("no such statement is held any more");
+    let question = v3::GetEvidence::from_boxed(question);
+    let question = question.map_err(|_| Denial::Ordinary("not the name of a statement"))?;
+    let sealed = node.sealed.as_ref();
+    let held = sealed.and_then(|sealed| sealed.offers.evidence(node, Digest(question.statement)));
+    let held = held.ok_or(gone)?;
+    Ok(v3::Evidence {
+        certificate: Bytes::copy_from_slice(&held.certificate),
+        statement: held.evidence.statement.clone(),
+        quote: held.evidence.quote.clone(),
+        endorsements: held.evidence.endorsements.clone(),
+        gpu_evidence: held.evidence.gpu_evidence.clone(),
+    }
+    .to_boxed())
 }

@@ -19,6 +19,7 @@ mod node;
 mod options;
 mod original;
 mod relay;
+mod sealed;
 mod stated;
 mod statement;
 mod status;

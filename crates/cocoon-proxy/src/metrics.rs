@@ -20,6 +20,10 @@ pub(crate) struct ProxyMetrics {
     pub(crate) retries: Counter,
     /// Answers whose usage was above what the request allowed.
     pub(crate) usage_violations: Counter,
+    /// Whole sealed answers whose receipt is missing, of something else, or above what was agreed.
+    pub(crate) receipts_refused: Counter,
+    /// What clients said of receipts.
+    pub(crate) disputes: Counter,
     pub(crate) links: Family<Leg, Gauge>,
     /// Statements of workers, by what was found.
     statements: Family<Judged, Counter>,
@@ -101,6 +105,16 @@ impl ProxyMetrics {
             usage_violations: registry.register(
                 "proxy_usage_violations",
                 "Answers whose reported usage was above what the request allowed",
+                Counter::default(),
+            ),
+            receipts_refused: registry.register(
+                "proxy_receipts_refused",
+                "Sealed answers for which nothing was charged, since their receipt does not hold",
+                Counter::default(),
+            ),
+            disputes: registry.register(
+                "proxy_disputes",
+                "Receipts that clients disagreed with",
                 Counter::default(),
             ),
             links: registry.register(

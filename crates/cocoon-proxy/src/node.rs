@@ -25,6 +25,7 @@ use crate::{
     metrics::{OpenGuard, ProxyMetrics},
     options::Config,
     original,
+    sealed::{Record, Sealed},
     stated::{Book, Stated},
     teller::Teller,
 };
@@ -50,6 +51,10 @@ pub(crate) struct Node {
     pub(crate) original_links: Arc<Semaphore>,
     /// What this proxy shows, whom it takes, and its clock's standing.
     pub(crate) trust: Trust,
+    /// For sealed requests; none without payments, whose key signs offers.
+    pub(crate) sealed: Option<Arc<Sealed>>,
+    /// Sealed requests that may wait for the last of their candidates.
+    pub(crate) sealed_line: Semaphore,
     /// What workers have stated.
     pub(crate) stated: Book,
     pub(crate) is_test: bool,
@@ -82,6 +87,8 @@ pub(crate) struct WorkerPeer {
     pub(crate) software: String,
     pub(crate) context_length: u32,
     pub(crate) engine: EnginePlace,
+    /// What it did that it should not have.
+    pub(crate) record: Record,
     /// What it has stated on this link.
     pub(crate) stated: Stated,
     pub(crate) since: Instant,
@@ -107,7 +114,12 @@ pub(crate) struct OpenRequest {
 // === impl Node ===
 
 impl Node {
-    pub(crate) fn new(config: &Config, trust: Trust, ledger: Arc<dyn Ledger>) -> (Arc<Self>, RestRoom) {
+    pub(crate) fn new(
+        config: &Config,
+        trust: Trust,
+        ledger: Arc<dyn Ledger>,
+        sealed: Option<Sealed>,
+    ) -> (Arc<Self>, RestRoom) {
         let (resting, rest_room) = mpsc::channel(MAX_RESTING);
         let board = Board::new(config.queue);
         let node = Self {
@@ -121,6 +133,8 @@ impl Node {
             original_floor: config.original_floor,
             original_links: Arc::new(Semaphore::new(original::MAX_LINKS)),
             trust,
+            sealed: sealed.map(Arc::new),
+            sealed_line: Semaphore::new(config.queue),
             stated: Book::default(),
             is_test: config.is_test,
             accepts_simulated: config.trust.accept_simulated,

@@ -5,6 +5,7 @@
 //! that is why the pieces of small bodies are kept so long ([`upload`]).
 
 mod bounds;
+mod sealed;
 mod upload;
 
 use std::pin::pin;
@@ -98,9 +99,12 @@ async fn relay(
         let message = format!("the proxy takes nothing new: {fault}");
         return Err(Refusal::new(Fault::Draining, message).into());
     }
-    if head.sealed.is_some() {
-        let message = "this proxy offers no workers for sealed requests";
-        return Err(Refusal::new(Fault::TierUnavailable, message).into());
+    if let Some(sealed) = &head.sealed {
+        let Some(desk) = node.sealed.as_deref() else {
+            let message = "this proxy takes nothing sealed: without payments it has no key to sign offers with";
+            return Err(Refusal::new(Fault::TierUnavailable, message).into());
+        };
+        return Box::pin(sealed::relay(node, desk, client, head, sealed, body, answer)).await;
     }
     if head.body_bytes > MAX_BODY_BYTES as u64 {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
@@ -120,7 +124,7 @@ async fn relay(
             plaintext: client.plaintext,
         },
         answer,
-        upload: Upload::new(body, head.body_bytes),
+        upload: Upload::new(body, head.body_bytes, 0),
         kept: Kept::default(),
         started,
         deadline: started + head.timeout.min(node.limits.max_timeout),

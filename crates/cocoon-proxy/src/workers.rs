@@ -19,6 +19,7 @@ use crate::{
     metrics::Leg,
     node::{Node, WorkerPeer},
     original::{self, Joined},
+    sealed::Record,
     stated::{self, Stated},
     teller::Teller,
 };
@@ -111,6 +112,7 @@ async fn on_board(
         software: hello.software,
         context_length: hello.context_length,
         engine: hello.engine,
+        record: Record::default(),
         stated: Stated::default(),
         since: Instant::now(),
     });
@@ -178,6 +180,15 @@ async fn converse(
         };
         match event {
             None => return "its link ended",
+            Some(Event::Message(message)) if peek_id(&message) == Some(v3::Countersigns::ID) => {
+                let is_good = node
+                    .sealed
+                    .as_ref()
+                    .is_none_or(|sealed| sealed.receipts.signed(message));
+                if !is_good {
+                    return "it signs receipts that are not its own";
+                }
+            }
             Some(Event::Message(message)) if peek_id(&message) == Some(v3::Statement::ID) => {
                 peer.stated.push(message);
             }

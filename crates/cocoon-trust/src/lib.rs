@@ -16,7 +16,7 @@ mod statement;
 mod tee;
 mod trust;
 
-pub use cocoon_attest::statement::{StatedEngine, Statement, VerifiedStatement};
+pub use cocoon_attest::statement::{Block, StatedEngine, Statement, VerifiedStatement};
 pub use cocoon_tee::machine::accelerators;
 
 pub use clock::{ClockFault, ClockWatch, TOLERANCE};

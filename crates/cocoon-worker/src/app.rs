@@ -6,6 +6,7 @@ use cocoon_accounting::WorkerPolicy;
 use cocoon_chain::{Purse, PurseError};
 use cocoon_engine::{EngineKey, EngineKeyError, EngineOptions};
 use cocoon_link::{LinkOptions, PowOptions};
+use cocoon_seal::NoRandomness;
 use cocoon_trust::{Peers, TeeChoice, Trust, TrustError};
 use cocoon_types::Private;
 use cocoon_web::{
@@ -23,6 +24,7 @@ use crate::{
     legs,
     options::{Config, EngineChoice},
     pay::{self, Till},
+    sealing::{self, Sealing},
     shop::Shop,
     stating, status,
 };
@@ -72,6 +74,9 @@ pub enum StartError {
     /// The admin listener must not open like this.
     #[error("admin: {0}")]
     Guard(#[source] GuardError),
+    /// No key of its own can be made.
+    #[error("no key for receipts can be made")]
+    Randomness(#[from] NoRandomness),
     /// The wallet or the registry cannot be used.
     #[error("the money of this network cannot be reached")]
     Purse(#[from] PurseError),
@@ -136,7 +141,8 @@ impl App {
                 Some(Till { purse, owner, policy })
             }
         };
-        let shop = Shop::new(&config, trust, view, suspicion, till);
+        let sealing = Sealing::new()?;
+        let shop = Shop::new(&config, trust, view, suspicion, till, sealing);
         Ok(Self {
             config,
             shop,
@@ -205,6 +211,14 @@ impl App {
                 () = stopped.cancelled() => {}
             }
             "statement"
+        });
+        let (sealed, stopped) = (Arc::clone(&shop), shop.stopped.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = sealing::keep(&sealed) => {}
+                () = stopped.cancelled() => {}
+            }
+            "sealing keys"
         });
         tasks.spawn(serve_admin(Arc::clone(&shop), self.admin, self.guard));
         let ended = tokio::select! {

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     engine::{EngineView, Served},
     pay::Pay,
+    sealing::{Batches, reply::turn_away},
     serve,
     shop::Shop,
     stating::{self, Standing},
@@ -114,6 +115,9 @@ impl Leg {
         if let Some(pay) = &self.pay {
             chores.spawn(ask_what_is_signed(self.session.clone(), Arc::clone(pay)));
         }
+        let batches = Arc::new(Batches::default());
+        let (shop, signed, session) = (Arc::clone(&self.shop), Arc::clone(&batches), self.session.clone());
+        chores.spawn(async move { signed.keep(&shop.sealing, &session).await });
         let mut draining = false;
         let mut retire = pin!(sleep_until(self.retire_at));
         let replaced = self.replaced.clone();
@@ -123,6 +127,7 @@ impl Leg {
                 return reason;
             }
             if let Some(reason) = self.retiring.filter(|_| requests.is_empty()) {
+                batches.flush(&self.shop.sealing, &self.session).await;
                 match self.outer.withdrawal() {
                     Some(reason) => self.outer.close(&reason),
                     None => self.session.link().close(reason),
@@ -162,6 +167,8 @@ impl Leg {
                     // What still runs refuses now; the link closes behind the last of it.
                     let refused = async { while requests.join_next().await.is_some() {} };
                     let _ = timeout(LAST_WORDS, refused).await;
+                    let signed = batches.flush(&self.shop.sealing, &self.session);
+                    let _ = timeout(LAST_WORDS, signed).await;
                     self.session.link().close("the worker stops");
                     return "the worker stops";
                 }
@@ -172,13 +179,15 @@ impl Leg {
                 Some(Event::Request(serving)) if self.retiring.is_some() => {
                     let refusal = Refusal::new(Fault::Draining, "the worker gives up this link");
                     // The proxy may be gone by now; then there is nobody left to tell.
-                    let _ = serving.answer.refuse(refusal).await;
+                    turn_away(&self.shop.sealing, serving, refusal).await;
                 }
                 Some(Event::Request(serving)) => {
                     let (shop, pay) = (Arc::clone(&self.shop), self.pay.clone());
                     let standing = Arc::clone(&self.standing);
-                    requests
-                        .spawn(async move { serve::serve(&shop, &standing, pay.as_ref(), serving).await });
+                    let batches = Arc::clone(&batches);
+                    requests.spawn(async move {
+                        serve::serve(&shop, &standing, &batches, pay.as_ref(), serving).await;
+                    });
                 }
                 Some(Event::Query { id, .. }) => {
                     // What the original's reply object says when nobody answers it (spec/network.md 1.5).

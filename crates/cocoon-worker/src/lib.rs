@@ -21,6 +21,7 @@ mod legs;
 mod metrics;
 mod options;
 mod pay;
+mod sealing;
 mod serve;
 mod shop;
 mod stating;

@@ -4,22 +4,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cocoon_engine::EngineAnswer;
-use cocoon_link::{
-    AnswerEnd, AnswerHead, AnswerSender, BodyReceiver, RequestHead, Serving, StreamGone, Unfinished,
-};
+use cocoon_link::{AnswerEnd, BodyReceiver, RequestHead, Serving, Unfinished};
 use cocoon_openai::{Metered, RequestBody, UsageMeter};
-use cocoon_types::{Fault, MAX_BODY_BYTES, Refusal, Tier, Usage};
+use cocoon_types::{Fault, Refusal, Tier, Usage};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     engine::Served,
     pay::Pay,
+    sealing::{
+        Batches,
+        reply::{Done, Reply, Spec},
+    },
     shop::{Permit, Shop},
     stating::Standing,
 };
 
 /// Serves one request of a proxy, to its end.
-pub(crate) async fn serve(shop: &Shop, standing: &Standing, pay: Option<&Arc<Pay>>, serving: Serving) {
+pub(crate) async fn serve(
+    shop: &Shop,
+    standing: &Standing,
+    batches: &Batches,
+    pay: Option<&Arc<Pay>>,
+    serving: Serving,
+) {
     let _working = pay.map(Pay::working);
     // A drain waits until the last message is on its way, not only until the engine is done.
     let _awaited = shop.awaited();
@@ -30,7 +38,13 @@ pub(crate) async fn serve(shop: &Shop, standing: &Standing, pay: Option<&Arc<Pay
     } = serving;
     let started = Instant::now();
     let outcome = tokio::select! {
-        outcome = run(shop, standing, &head, body, &mut answer) => outcome,
+        outcome = async {
+            let mut reply = Reply::new(&shop.sealing, batches, &head, &mut answer);
+            let (permit, outcome) = run(shop, standing, &head, body, &mut reply).await;
+            let closed = reply.close(outcome).await;
+            drop(permit);
+            closed
+        } => outcome,
         () = shop.stopped.cancelled() => {
             let message = "the worker stopped before the answer was complete";
             Err(Refusal::new(Fault::Draining, message).into())
@@ -45,30 +59,50 @@ pub(crate) async fn serve(shop: &Shop, standing: &Standing, pay: Option<&Arc<Pay
     answer.finish(outcome).await;
 }
 
-/// Everything up to the last message. The place is free again when this returns, so that the proxy, which counts too,
-/// never hears of the end before.
+/// Everything up to the end of the answer. The place is free again before the last message leaves, so that the proxy, which
+/// counts too, never hears of the end before.
 async fn run(
     shop: &Shop,
     standing: &Standing,
     head: &RequestHead,
     body: BodyReceiver,
-    answer: &mut AnswerSender,
-) -> Result<AnswerEnd, Unfinished> {
-    if head.sealed.is_some() {
-        let message = "this worker has no sealing key";
-        return Err(Refusal::new(Fault::TierUnavailable, message).into());
-    }
+    reply: &mut Reply<'_>,
+) -> (Option<Permit>, Result<Done, Unfinished>) {
     let deadline = Instant::now() + head.timeout.min(shop.max_timeout);
-    let (_permit, served) = admit(shop, standing, head).await?;
-    let tier = standing.serving_tier(shop, served.place);
-    let body = answer
-        .unless_cancelled(timeout_at(deadline, body.collect(MAX_BODY_BYTES)))
-        .await?;
+    match admit(shop, standing, head).await {
+        Ok((permit, served)) => {
+            let tier = standing.serving_tier(shop, served.place);
+            let done = admitted(shop, tier, &served, head, body, deadline, reply).await;
+            (Some(permit), done)
+        }
+        Err(refusal) => (None, Err(refusal.into())),
+    }
+}
+
+async fn admitted(
+    shop: &Shop,
+    tier: Tier,
+    served: &Served,
+    head: &RequestHead,
+    body: BodyReceiver,
+    deadline: Instant,
+    reply: &mut Reply<'_>,
+) -> Result<Done, Unfinished> {
+    let body = timeout_at(deadline, reply.read(body)).await;
     let body = body.map_err(|_| timeout("the body did not come in time"))??;
-    let request = prepare(head, &served, &body)?;
+    let prepared = prepare(head, served, &body);
     drop(body);
     let asked = Instant::now();
-    let engine_answer = answer
+    let request = match prepared {
+        Ok(request) => request,
+        Err(refusal) => {
+            let spec = spec(shop, tier, 400, "application/json");
+            reply.reject(refusal, head.request_id, spec).await?;
+            return Ok(done(Usage::default(), None, asked));
+        }
+    };
+    let engine_answer = reply
+        .answer()
         .unless_cancelled(served.engine.call(&request, deadline))
         .await?;
     let engine_answer = engine_answer.inspect_err(|refusal| {
@@ -80,16 +114,32 @@ async fn run(
     drop(request);
     let relayed = timeout_at(
         deadline,
-        relay(shop, engine_answer, wants_usage_chunk, tier, answer),
+        relay(shop, engine_answer, wants_usage_chunk, tier, reply),
     )
     .await;
-    let usage = relayed.map_err(|_| timeout("the answer was not complete in time"))??;
+    let (usage, finish) = relayed.map_err(|_| timeout("the answer was not complete in time"))??;
     shop.metrics.used(usage);
-    Ok(AnswerEnd {
-        usage,
-        engine_time: asked.elapsed(),
-        receipt: None,
-    })
+    Ok(done(usage, finish, asked))
+}
+
+fn done(usage: Usage, finish: Option<String>, asked: Instant) -> Done {
+    Done {
+        end: AnswerEnd {
+            usage,
+            engine_time: asked.elapsed(),
+            receipt: None,
+        },
+        finish,
+    }
+}
+
+fn spec(shop: &Shop, tier: Tier, status: u16, content_type: &str) -> Spec {
+    Spec {
+        status,
+        content_type: content_type.to_owned(),
+        tier,
+        coefficient: shop.coefficient,
+    }
 }
 
 /// Whether this worker takes the request now. What the proxy has checked is checked again: it may be wrong, or late.
@@ -135,41 +185,41 @@ fn prepare(head: &RequestHead, served: &Served, body: &Bytes) -> Result<RequestB
     Ok(request)
 }
 
-/// Streams the engine's answer. Leaving this early drops it, which closes the engine's connection and ends its work.
+/// Streams the engine's answer; what was used, and why the engine stopped. Leaving this early drops it, which closes the
+/// engine's connection and ends its work.
 async fn relay(
     shop: &Shop,
     engine_answer: EngineAnswer,
     wants_usage_chunk: bool,
     tier: Tier,
-    answer: &mut AnswerSender,
-) -> Result<Usage, Unfinished> {
+    reply: &mut Reply<'_>,
+) -> Result<(Usage, Option<String>), Unfinished> {
     let is_success = engine_answer.status < 300;
-    let mut head = Some(AnswerHead {
-        status: engine_answer.status,
-        content_type: engine_answer.content_type.to_owned(),
-        tier,
-        coefficient: shop.coefficient,
-        sealed: None,
-    });
+    let mut head = Some(spec(shop, tier, engine_answer.status, engine_answer.content_type));
     let mut body = engine_answer.body;
     if !is_success {
         // The engine's own refusal of the request; it used nothing.
-        let text = answer.unless_cancelled(body.collect(MAX_REFUSAL_BYTES)).await??;
-        send(answer, &mut head, text).await?;
-        return Ok(Usage::default());
+        let text = reply
+            .answer()
+            .unless_cancelled(body.collect(MAX_REFUSAL_BYTES))
+            .await??;
+        send(reply, &mut head, text).await?;
+        begin(reply, &mut head).await?;
+        return Ok((Usage::default(), None));
     }
     let mut meter = UsageMeter::for_content_type(engine_answer.content_type, wants_usage_chunk);
-    while let Some(piece) = answer.unless_cancelled(body.next()).await? {
+    while let Some(piece) = reply.answer().unless_cancelled(body.next()).await? {
         let piece = piece.inspect_err(|_| shop.suspicion.notify_one())?;
         // The head goes out with the first byte: until then a failure can still be told with a status of its own.
         let out = meter.push(piece).map_err(Refusal::from)?;
-        send(answer, &mut head, out).await?;
+        send(reply, &mut head, out).await?;
     }
     let Metered {
         rest,
         usage,
         complete,
         engine_error,
+        finish,
         ..
     } = meter.finish().map_err(Refusal::from)?;
     if !complete {
@@ -182,31 +232,31 @@ async fn relay(
         let message = "the engine reported an error within its answer";
         return Err(Refusal::new(Fault::EngineFailed, message).into());
     }
-    send(answer, &mut head, rest).await?;
-    if let Some(head) = head.take() {
-        answer.head(head).await?;
-    }
-    Ok(usage.unwrap_or_else(|| {
+    send(reply, &mut head, rest).await?;
+    begin(reply, &mut head).await?;
+    let usage = usage.unwrap_or_else(|| {
         shop.metrics.without_usage();
         Usage::default()
-    }))
+    });
+    Ok((usage, finish))
 }
 
 /// Longest refusal of an engine that goes on to the caller; the engine's client has cut it already.
 const MAX_REFUSAL_BYTES: usize = 1024 * 1024;
 
-async fn send(
-    answer: &mut AnswerSender,
-    head: &mut Option<AnswerHead>,
-    bytes: Bytes,
-) -> Result<(), StreamGone> {
+async fn send(reply: &mut Reply<'_>, head: &mut Option<Spec>, bytes: Bytes) -> Result<(), Unfinished> {
     if bytes.is_empty() {
         return Ok(());
     }
-    if let Some(head) = head.take() {
-        answer.head(head).await?;
+    begin(reply, head).await?;
+    reply.part(bytes).await
+}
+
+async fn begin(reply: &mut Reply<'_>, head: &mut Option<Spec>) -> Result<(), Unfinished> {
+    match head.take() {
+        Some(head) => reply.begin(head).await,
+        None => Ok(()),
     }
-    answer.part(bytes).await
 }
 
 fn timeout(message: &str) -> Refusal {

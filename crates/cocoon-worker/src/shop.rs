@@ -22,6 +22,7 @@ use crate::{
     metrics::WorkerMetrics,
     options::Config,
     pay::{Pay, Till},
+    sealing::Sealing,
     stating::Stating,
 };
 
@@ -36,6 +37,8 @@ pub(crate) struct Shop {
     pub(crate) own_tier: Tier,
     /// This worker's statement.
     pub(crate) stating: Stating,
+    /// What it opens, seals and signs.
+    pub(crate) sealing: Sealing,
     pub(crate) proxies: usize,
     /// Where the worker is paid from; none in a network without payments.
     pub(crate) till: Option<Till>,
@@ -80,6 +83,7 @@ impl Shop {
         engine: watch::Receiver<EngineView>,
         suspicion: Arc<Notify>,
         till: Option<Till>,
+        sealing: Sealing,
     ) -> Arc<Self> {
         Arc::new(Self {
             trust,
@@ -92,6 +96,7 @@ impl Shop {
                 TeeChoice::None => Tier::Open,
             },
             stating: Stating::new(),
+            sealing,
             proxies: config.proxies.len(),
             till,
             pays: Mutex::default(),

@@ -65,10 +65,6 @@ impl Stating {
     }
 
     /// Names this sealing key from the next statement on, which is made at once.
-    #[expect(
-        dead_code,
-        reason = "the worker's key ring is its caller; until it is there, statements name no key"
-    )]
     pub(crate) fn set_sealing_key(&self, key: Vec<u8>) {
         self.sealing_key.send_if_modified(|before| {
             let is_new = *before != key;

@@ -205,6 +205,12 @@ impl Books {
         *self.network.borrow().own.terms.prices.multipliers()
     }
 
+    /// What so many adjusted tokens cost a client, in nanoTON.
+    pub(crate) fn cost(&self, tokens: u64) -> u128 {
+        let cost = self.network.borrow().own.terms.prices.cost(tokens);
+        cost.map_or(0, |nanoton| u128::from(nanoton.0))
+    }
+
     /// A worker's contract here.
     pub fn worker_contract(&self, owner: &Address) -> Address {
         self.network.borrow().worker(owner)

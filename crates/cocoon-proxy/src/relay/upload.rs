@@ -15,6 +15,8 @@ pub(super) struct Upload {
     body: BodyReceiver,
     received: u64,
     announced: u64,
+    /// Bytes of each piece that do not count: those by which it is longer sealed.
+    overhead: usize,
 }
 
 /// The pieces so far, until they are too many or no longer needed.
@@ -41,11 +43,12 @@ pub(super) enum UploadEnd {
 // === impl Upload ===
 
 impl Upload {
-    pub(super) fn new(body: BodyReceiver, announced: u64) -> Self {
+    pub(super) fn new(body: BodyReceiver, announced: u64, overhead: usize) -> Self {
         Self {
             body,
             received: 0,
             announced,
+            overhead,
         }
     }
 
@@ -56,14 +59,14 @@ impl Upload {
         let stream = |_| UploadEnd::Stream;
         let mut sent: u64 = 0;
         for piece in kept.pieces() {
-            sent += piece.len() as u64;
+            sent += counted(&piece, self.overhead);
             to.send(piece, sent == self.announced).await.map_err(stream)?;
         }
         if self.announced == 0 {
             to.send(Bytes::new(), true).await.map_err(stream)?;
         }
         while let Some(piece) = self.body.next().await.map_err(|_| UploadEnd::Client)? {
-            self.received += piece.len() as u64;
+            self.received += counted(&piece, self.overhead);
             if self.received > self.announced {
                 return Err(UploadEnd::Violation);
             }
@@ -77,6 +80,10 @@ impl Upload {
             Err(UploadEnd::Violation)
         }
     }
+}
+
+fn counted(piece: &Bytes, overhead: usize) -> u64 {
+    piece.len().saturating_sub(overhead) as u64
 }
 
 // === impl Kept ===

@@ -27,6 +27,12 @@ impl Book {
         self.lock().get(digest).map(|(_, held)| Arc::clone(held))
     }
 
+    /// The statement of this name, and the worker that said it last.
+    pub(crate) fn owner(&self, digest: &[u8; 32]) -> Option<(WorkerId, Arc<Held>)> {
+        let held = self.lock();
+        held.get(digest).map(|(worker, held)| (*worker, Arc::clone(held)))
+    }
+
     pub(super) fn add(&self, worker: WorkerId, held: &Arc<Held>) {
         self.lock().insert(held.digest, (worker, Arc::clone(held)));
     }
