@@ -101,7 +101,8 @@ async fn relay(
     }
     if let Some(sealed) = &head.sealed {
         let Some(desk) = node.sealed.as_deref() else {
-            let message = "this proxy takes nothing sealed: without payments it has no key to sign offers with";
+            let message =
+                "this proxy takes nothing sealed: without payments it has no key to sign offers with";
             return Err(Refusal::new(Fault::TierUnavailable, message).into());
         };
         return Box::pin(sealed::relay(node, desk, client, head, sealed, body, answer)).await;

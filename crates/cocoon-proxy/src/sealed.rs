@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use cocoon_seal::SigningKey;
 
-pub(crate) use offers::{EPOCH_SECONDS, Named, Offers, Published};
+pub(crate) use offers::{LastEpoch, Named, Offers, Published};
 pub(crate) use receipts::{Receipts, Served};
 pub(crate) use record::Record;
 
@@ -26,7 +26,7 @@ pub(crate) struct Sealed {
 
 impl Sealed {
     /// With the key of this proxy's payments. `last` remembers in which epoch something was offered last.
-    pub(crate) fn new(key: SigningKey, last: offers::LastEpoch) -> Self {
+    pub(crate) fn new(key: SigningKey, last: LastEpoch) -> Self {
         let key = Arc::new(key);
         Self {
             offers: Offers::new(Arc::clone(&key), last),
@@ -34,5 +34,3 @@ impl Sealed {
         }
     }
 }
-
-pub(crate) use offers::LastEpoch;

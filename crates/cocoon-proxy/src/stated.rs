@@ -31,7 +31,6 @@ pub(crate) struct Held {
     /// [`StatedEvidence::digest`]
     pub(crate) digest: [u8; 32],
     /// The certificate of the link on which it came, in DER.
-    #[expect(dead_code, reason = "clients ask for it with sealed requests")]
     pub(crate) certificate: Arc<[u8]>,
     pub(crate) evidence: StatedEvidence,
     pub(crate) verified: VerifiedStatement,

@@ -20,6 +20,7 @@ use crate::{
     board::{Ask, Asker},
     metrics::Leg,
     node::{Node, WorkerPeer},
+    sealed::Sealed,
     stated::Held,
 };
 
@@ -39,8 +40,19 @@ pub(crate) struct Status {
     /// Those of them that wait for a busy worker.
     waiting_requests: usize,
     models: Vec<Model>,
+    /// The newest offer list of each model; none where nothing sealed is taken.
+    offers: Vec<Offers>,
     /// The first thousand, in the order in which they came.
     workers: Vec<Worker>,
+}
+
+#[derive(Debug, Serialize)]
+struct Offers {
+    model: String,
+    epoch: u64,
+    /// The same for every client of this epoch.
+    digest: String,
+    workers: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +84,10 @@ struct Peer {
     context_length: u32,
     software: String,
     connected_s: u64,
+    /// Requests that it failed, and receipts that were refused or disputed.
+    faults: u32,
+    /// Receipts that clients disagreed with.
+    disputes: u32,
     /// The newest of what it has stated that holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<Stated>,
@@ -223,8 +239,24 @@ pub(crate) fn status(node: &Node) -> Status {
                 workers,
             })
             .collect(),
+        offers: node
+            .sealed
+            .as_ref()
+            .map_or_else(Vec::new, |sealed| offers(sealed)),
         workers,
     }
+}
+
+fn offers(sealed: &Sealed) -> Vec<Offers> {
+    let lists = sealed.offers.overview().into_iter();
+    lists
+        .map(|(model, epoch, digest, workers)| Offers {
+            model,
+            epoch,
+            digest: digest.to_string(),
+            workers,
+        })
+        .collect()
 }
 
 fn worker(view: &WorkerView<'_>, peer: Option<&Arc<WorkerPeer>>) -> Worker {
@@ -251,6 +283,8 @@ fn worker(view: &WorkerView<'_>, peer: Option<&Arc<WorkerPeer>>) -> Worker {
             context_length: peer.context_length,
             software: peer.software.clone(),
             connected_s: peer.since.elapsed().as_secs(),
+            faults: peer.record.faults(),
+            disputes: peer.record.disputes(),
             statement: peer.stated.newest().map(|held| stated(&held)),
             statement_refused: peer.stated.refusal(),
         }),

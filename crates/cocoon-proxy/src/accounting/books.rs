@@ -208,7 +208,7 @@ impl Books {
     /// What so many adjusted tokens cost a client, in nanoTON.
     pub(crate) fn cost(&self, tokens: u64) -> u128 {
         let cost = self.network.borrow().own.terms.prices.cost(tokens);
-        cost.map_or(0, |nanoton| u128::from(nanoton.0))
+        cost.map_or(0, |nanoton| u128::from(nanoton.nano()))
     }
 
     /// A worker's contract here.

@@ -7,8 +7,8 @@ use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use cocoon_link::{
-    AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, RequestHead, SealedAnswer,
-    SealedHead, Unfinished,
+    AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, AnswerSender, BodyReceiver, RequestHead,
+    SealedAnswer, SealedHead, Unfinished,
 };
 use cocoon_seal::{
     Charge, NotOffered, Offer, Outcome, Receipt, SEALED_OVERHEAD, SealingPublic, SignedRefusal,
@@ -74,7 +74,10 @@ pub(super) async fn relay(
     let asked = sealed.head.head();
     let now = unix_now();
     if sealed.candidate != 0 || sealed.wraps.len() != asked.candidates.len() {
-        return Err(refuse(Fault::ProtocolViolation, "not one wrap for each candidate"));
+        return Err(refuse(
+            Fault::ProtocolViolation,
+            "not one wrap for each candidate",
+        ));
     }
     let Some(left) = asked.deadline.checked_sub(now) else {
         return Err(refuse(Fault::Timeout, "the deadline of the request is past"));
@@ -144,7 +147,10 @@ impl Job<'_> {
             let is_last = at + 1 == candidates.len();
             let Some((named, offer)) = published.candidate(*key_id) else {
                 // Admitted, so that it cannot be.
-                return Err(refuse(Fault::Internal, "a candidate that was admitted is not offered"));
+                return Err(refuse(
+                    Fault::Internal,
+                    "a candidate that was admitted is not offered",
+                ));
             };
             let tried = match self.claim(named, is_last).await? {
                 Some(claim) => self
@@ -284,7 +290,10 @@ async fn download(
         .and_then(|sealed| cocoon_seal::AnswerHead::decode(&sealed.head).ok());
     // The session lets no other head through.
     let (Some(told), Some(sealed)) = (told, begun.sealed) else {
-        return Err(Failed::Ended(refuse(Fault::Internal, "an answer without its head")));
+        return Err(Failed::Ended(refuse(
+            Fault::Internal,
+            "an answer without its head",
+        )));
     };
     if told.key_id != offer.key_id
         || told.coefficient != offer.coefficient
@@ -292,7 +301,9 @@ async fn download(
     {
         tracing::warn!(worker = %claim.worker, "a worker answers as another, or not as it was offered");
         claim.peer.record.fault();
-        return Err(Failed::lost("the worker answered as another, or not as it was offered"));
+        return Err(Failed::lost(
+            "the worker answered as another, or not as it was offered",
+        ));
     }
     kept.forget();
     let sealed = SealedAnswer {

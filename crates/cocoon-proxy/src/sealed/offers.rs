@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Length of an epoch. A worker that comes is offered after so long at most; one that goes is drawn in vain so long.
-pub(crate) const EPOCH_SECONDS: u16 = 30;
+const EPOCH_SECONDS: u16 = 30;
 
 /// A key that lives shorter than so many seconds after the end of an epoch is not offered in it: what is drawn from a list is
 /// taken in the next epoch too, and its body has yet to come.
@@ -223,7 +223,9 @@ impl Offers {
 
 impl fmt::Debug for Offers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Offers").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Offers")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -241,7 +243,7 @@ fn seen(node: &Node, model: &str) -> Vec<Seen> {
                 weight: weigh::weight(
                     view.offer.coefficient,
                     view.load.running(),
-                    view.offer.capacity,
+                    view.offer.capacity.get(),
                     peer.record.recent(),
                 ),
                 offer: view.offer.clone(),

@@ -277,9 +277,8 @@ impl Receipts {
                 None => by_client.push((one.client, vec![charged])),
             }
         }
-        let message = |(client, receipts): (Link, Vec<v3::Charged>)| {
-            (client, v3::Settled { receipts }.to_boxed())
-        };
+        let message =
+            |(client, receipts): (Link, Vec<v3::Charged>)| (client, v3::Settled { receipts }.to_boxed());
         by_client.into_iter().map(message).collect()
     }
 

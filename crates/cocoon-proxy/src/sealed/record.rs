@@ -66,7 +66,10 @@ mod tests {
         for _ in 0..1000 {
             record.dispute();
         }
-        assert_eq!((record.recent(), record.disputes(), record.faults()), (64, 1000, 1000));
+        assert_eq!(
+            (record.recent(), record.disputes(), record.faults()),
+            (64, 1000, 1000)
+        );
         for _ in 0..20 {
             record.fade();
         }

@@ -21,12 +21,6 @@ type Entries = HashMap<[u8; 32], (WorkerId, Arc<Held>)>;
 // === impl Book ===
 
 impl Book {
-    /// The statement of this name.
-    #[expect(dead_code, reason = "clients ask for it with sealed requests")]
-    pub(crate) fn find(&self, digest: &[u8; 32]) -> Option<Arc<Held>> {
-        self.lock().get(digest).map(|(_, held)| Arc::clone(held))
-    }
-
     /// The statement of this name, and the worker that said it last.
     pub(crate) fn owner(&self, digest: &[u8; 32]) -> Option<(WorkerId, Arc<Held>)> {
         let held = self.lock();

@@ -6,7 +6,7 @@ use cocoon_types::Coefficient;
 const SCALE: u64 = 1 << 31;
 
 /// `running` of `capacity` places are taken; `faults` are those of late.
-pub(super) fn weight(price: Coefficient, running: u32, capacity: u16, faults: u32) -> u32 {
+pub(super) fn weight(price: Coefficient, running: u32, capacity: u32, faults: u32) -> u32 {
     let price = u64::from(price.per_mille()).max(1);
     // How long a request waits, relative to other workers: one more at work, over how many work at once; in 64ths.
     let wait = (64 * (u64::from(running) + 1)).div_ceil(u64::from(capacity).max(1));
@@ -27,7 +27,7 @@ mod tests {
         assert!(weight(price(1000), 1, 4, 0) < usual);
         assert!(weight(price(1000), 0, 4, 1) < usual);
         assert!(weight(price(999_999_999), u32::MAX, 1, u32::MAX) >= 1);
-        assert!(weight(price(0), 0, u16::MAX, 0) > 0);
+        assert!(weight(price(0), 0, u32::MAX, 0) > 0);
         assert!(weight(price(0), 0, 0, 0) > 0);
     }
 }
