@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
+/// Where HTTP is spoken when nothing else is said.
+const HTTP_PORT: u16 = 80;
+
 /// Where an engine listens: `http://host:port`, with a path before `/v1` if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineAddress {
@@ -44,19 +47,28 @@ impl EngineAddress {
         }
     }
 
-    /// The full URL of a path that begins with a slash.
-    pub(crate) fn uri(&self, path: &'static str) -> Uri {
+    /// Host and port, as they were written.
+    pub(crate) const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// What to connect to.
+    pub(crate) fn to_dial(&self) -> (String, u16) {
+        let host = self.authority.host();
+        // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (host.to_owned(), self.authority.port_u16().unwrap_or(HTTP_PORT))
+    }
+
+    /// What is asked for at this engine, of a path that begins with a slash.
+    pub(crate) fn target(&self, path: &'static str) -> Uri {
         let path = if self.prefix.is_empty() {
             PathAndQuery::from_static(path)
         } else {
             let joined = format!("{}{path}", self.prefix);
             PathAndQuery::try_from(joined).expect("invariant: two paths make a path")
         };
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path);
-        Uri::from_parts(parts).expect("invariant: scheme, host and path make a URL")
+        Uri::from(path)
     }
 }
 
@@ -105,7 +117,14 @@ mod tests {
         ] {
             let address: EngineAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), base);
-            assert_eq!(address.uri("/v1/models").to_string(), format!("{base}/v1/models"));
+            let (host, port) = address.to_dial();
+            assert!(base.contains(&host) && (base.contains(&port.to_string()) || port == 80));
+            assert!(!host.contains('['), "{host}");
+            let target = address.target("/v1/models").to_string();
+            assert!(
+                format!("{base}/v1/models").ends_with(&target) && target.starts_with('/'),
+                "{target}"
+            );
         }
     }
 

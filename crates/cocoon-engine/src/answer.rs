@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 use cocoon_openai::MAX_ANSWER_BYTES;
 use cocoon_types::{Fault, Refusal};
 use futures_util::Stream;
-use http_body::Body as _;
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::connection::Answering;
 
 /// An engine's answer whose head has come.
 ///
@@ -23,20 +23,28 @@ pub struct EngineAnswer {
     pub body: EngineBody,
 }
 
-/// The body of an [`EngineAnswer`]: pieces of up to 64 KiB, and a [`Refusal`] as the last item when it is cut, stalls,
-/// passes its deadline or grows too long.
+/// The body of an [`EngineAnswer`]: what is there together in pieces of up to 64 KiB or a chunk more, and a [`Refusal`] as the last
+/// item when it is cut, stalls, passes its deadline or grows too long.
 pub struct EngineBody {
     source: Source,
     limits: Limits,
+    /// Goes off when it may be time to give up; it is not moved for every piece.
     timer: Pin<Box<Sleep>>,
+    heard: Instant,
     taken: usize,
 }
 
 enum Source {
-    Live(Incoming),
+    Live(Box<Answering>),
     Ready(Bytes),
+    /// What cut it, after what came before.
+    Cut(Refusal),
     Ended,
 }
+
+/// Bytes that are gathered into one piece, as far as they are there: a piece of the network's protocol, less the largest chunk of a
+/// usual engine.
+const GATHERED: usize = 32 * 1024;
 
 /// How long a body may take and how long it may be.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +73,12 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 // === impl EngineBody ===
 
 impl EngineBody {
-    pub(crate) fn live(incoming: Incoming, limits: Limits) -> Self {
+    pub(crate) fn live(answering: Answering, limits: Limits) -> Self {
+        let now = Instant::now();
         Self {
-            source: Source::Live(incoming),
-            timer: Box::pin(sleep_until(limits.next())),
+            source: Source::Live(Box::new(answering)),
+            timer: Box::pin(sleep_until(limits.after(now))),
+            heard: now,
             limits,
             taken: 0,
         }
@@ -83,6 +93,7 @@ impl EngineBody {
         Self {
             source: Source::Ready(bytes),
             timer: Box::pin(sleep_until(limits.deadline)),
+            heard: limits.deadline,
             limits,
             taken: 0,
         }
@@ -109,10 +120,62 @@ impl EngineBody {
         Ok(whole.freeze())
     }
 
-    fn end(&mut self, refusal: Refusal) -> Poll<Option<Result<Bytes, Refusal>>> {
-        // Dropping the source closes the connection.
-        self.source = Source::Ended;
-        Poll::Ready(Some(Err(refusal)))
+    /// What is there now, up to [`GATHERED`] bytes; nothing while nothing is.
+    fn gather(&mut self, cx: &mut Context<'_>) -> Bytes {
+        let mut first = Bytes::new();
+        let mut more = BytesMut::new();
+        while first.len() + more.len() < GATHERED
+            && let Source::Live(answering) = &mut self.source
+        {
+            let data = match answering.poll_frame(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => {
+                    self.source = Source::Ended;
+                    break;
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    self.source = Source::Cut(failed("the engine broke off its answer"));
+                    break;
+                }
+                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            };
+            self.taken = self.taken.saturating_add(data.len());
+            if self.taken > self.limits.bytes {
+                self.source = Source::Cut(failed("the engine's answer is too long"));
+                break;
+            }
+            // Mostly one alone, which is not copied.
+            if first.is_empty() {
+                first = data;
+            } else {
+                more.extend_from_slice(&data);
+            }
+        }
+        if more.is_empty() {
+            return first;
+        }
+        let mut whole = BytesMut::with_capacity(first.len() + more.len());
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&more);
+        whole.freeze()
+    }
+
+    /// Why it is time to give up, if it is.
+    fn overdue(&mut self, cx: &mut Context<'_>) -> Poll<Refusal> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let next = self.limits.after(self.heard);
+            if Instant::now() < next {
+                self.timer.as_mut().reset(next);
+                continue;
+            }
+            let message = if next >= self.limits.deadline {
+                "the engine did not finish its answer in time"
+            } else {
+                "the engine fell silent in the middle of its answer"
+            };
+            return Poll::Ready(Refusal::new(Fault::Timeout, message));
+        }
     }
 }
 
@@ -122,48 +185,34 @@ impl Stream for EngineBody {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
-            let incoming = match &mut this.source {
-                Source::Live(incoming) => incoming,
+            match &mut this.source {
                 Source::Ended => return Poll::Ready(None),
                 Source::Ready(bytes) => {
                     let bytes = std::mem::take(bytes);
                     this.source = Source::Ended;
-                    if bytes.is_empty() {
-                        continue;
+                    if !bytes.is_empty() {
+                        return Poll::Ready(Some(Ok(bytes)));
                     }
-                    return Poll::Ready(Some(Ok(bytes)));
                 }
-            };
-            let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
-                ready!(this.timer.as_mut().poll(cx));
-                let message = if Instant::now() >= this.limits.deadline {
-                    "the engine did not finish its answer in time"
-                } else {
-                    "the engine fell silent in the middle of its answer"
-                };
-                return this.end(Refusal::new(Fault::Timeout, message));
-            };
-            match frame {
-                None => this.source = Source::Ended,
-                Some(Err(_)) => return this.end(failed("the engine broke off its answer")),
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
-                    if Instant::now() >= this.limits.deadline {
-                        return this.end(Refusal::new(
-                            Fault::Timeout,
-                            "the engine did not finish its answer in time",
-                        ));
+                Source::Cut(_) => {
+                    let cut = std::mem::replace(&mut this.source, Source::Ended);
+                    if let Source::Cut(refusal) = cut {
+                        return Poll::Ready(Some(Err(refusal)));
                     }
-                    this.taken = this.taken.saturating_add(data.len());
-                    if this.taken > this.limits.bytes {
-                        return this.end(failed("the engine's answer is too long"));
-                    }
-                    this.timer.as_mut().reset(this.limits.next());
+                }
+                Source::Live(_) => {
+                    let data = this.gather(cx);
                     if !data.is_empty() {
-                        return Poll::Ready(Some(Ok(data)));
+                        this.heard = Instant::now();
+                        if this.heard < this.limits.deadline {
+                            return Poll::Ready(Some(Ok(data)));
+                        }
+                    } else if !matches!(this.source, Source::Live(_)) {
+                        continue;
                     }
+                    let refusal = ready!(this.overdue(cx));
+                    // Dropping what was there closes the connection.
+                    this.source = Source::Cut(refusal);
                 }
             }
         }
@@ -179,10 +228,10 @@ impl std::fmt::Debug for EngineBody {
 // === impl Limits ===
 
 impl Limits {
-    /// When silence becomes too long, from now.
-    fn next(&self) -> Instant {
+    /// When silence becomes too long that began then.
+    fn after(&self, then: Instant) -> Instant {
         // `checked`: an idle time of "for ever" must not overflow.
-        let idle = Instant::now().checked_add(self.idle).unwrap_or(self.deadline);
+        let idle = then.checked_add(self.idle).unwrap_or(self.deadline);
         idle.min(self.deadline)
     }
 }

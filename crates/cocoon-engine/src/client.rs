@@ -6,14 +6,11 @@ use cocoon_openai::RequestBody;
 use cocoon_types::{Fault, Private, Refusal};
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{EngineAnswer, failed};
+use crate::connection::{Answering, Connections, SendError};
 use crate::supervisor::EngineState;
 use crate::{EngineAddress, EngineKind, adapters};
 
@@ -21,16 +18,6 @@ mod answer;
 mod models;
 
 pub use models::EngineModel;
-
-/// Pooled idle connections: as many as a busy engine runs requests at once.
-const MAX_IDLE_CONNECTIONS: usize = 256;
-
-/// How long an idle connection is kept. Engines in Python and Node close theirs after 5 s; ours must go first, or a
-/// request would now and then be sent into a closing connection.
-const KEEP_IDLE: Duration = Duration::from_secs(3);
-
-/// Bytes read at once, and the longest head of an answer: one piece of the network's protocol.
-const READ_BUFFER: usize = 64 * 1024;
 
 /// A connection that ends without an answer within this time was closed by the engine's keep-alive timer while the
 /// request was on its way; the request is sent once more. Later, the engine may have worked on it.
@@ -45,7 +32,7 @@ struct Inner {
     kind: EngineKind,
     key: Option<EngineKey>,
     timers: Timers,
-    client: Client<HttpConnector, Full<Bytes>>,
+    connections: Arc<Connections>,
 }
 
 enum Target {
@@ -138,21 +125,12 @@ impl Engine {
 
     fn with_target(target: Target, kind: EngineKind, options: &EngineOptions) -> Self {
         let timers = options.timers;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timers.connect));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP_IDLE)
-            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
-            .http1_max_buf_size(READ_BUFFER)
-            .build(connector);
         Self(Arc::new(Inner {
             target,
             kind,
             key: options.key.clone(),
             timers,
-            client,
+            connections: Connections::new(timers.connect),
         }))
     }
 
@@ -209,24 +187,24 @@ impl Engine {
         path: &'static str,
         body: Bytes,
         deadline: Instant,
-    ) -> Result<http::Response<Incoming>, Refusal> {
+    ) -> Result<http::Response<Answering>, Refusal> {
         let address = self.wait_for_address(deadline).await?;
         let mut attempt = 0;
         loop {
             let started = Instant::now();
             let request = self.request(method.clone(), &address, path, body.clone());
-            let error = match self.0.client.request(request).await {
+            let error = match self.0.connections.send(&address, request).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             attempt += 1;
-            if attempt == 1 && was_stale(&error) && started.elapsed() < STALE_CONNECTION {
+            let is_early = matches!(error, SendError::Ended { early: true });
+            if attempt == 1 && is_early && started.elapsed() < STALE_CONNECTION {
                 continue;
             }
-            return Err(failed(if error.is_connect() {
-                "the engine cannot be reached"
-            } else {
-                "the engine closed the connection without a usable answer"
+            return Err(failed(match error {
+                SendError::Connect => "the engine cannot be reached",
+                SendError::Ended { .. } => "the engine closed the connection without a usable answer",
             }));
         }
     }
@@ -260,7 +238,7 @@ impl Engine {
         body: Bytes,
     ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
-        *request.uri_mut() = address.uri(path);
+        *request.uri_mut() = address.target(path);
         let headers = request.headers_mut();
         if method == Method::POST {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -288,12 +266,6 @@ impl std::fmt::Debug for Engine {
 
 fn timeout() -> Refusal {
     Refusal::new(Fault::Timeout, "the engine did not answer in time")
-}
-
-/// Whether the connection was closed before a byte of answer came.
-fn was_stale(error: &hyper_util::client::legacy::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>());
-    !error.is_connect() && source.is_some_and(hyper::Error::is_incomplete_message)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod adapters;
 mod address;
 mod answer;
 mod client;
+mod connection;
 mod discovery;
 mod kind;
 #[cfg(test)]

@@ -6,16 +6,16 @@ use bytes::Bytes;
 use cocoon_openai::MAX_ANSWER_BYTES;
 use cocoon_types::{Fault, Refusal};
 use http::{Response, StatusCode, header};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::answer::{EVENT_STREAM, EngineAnswer, EngineBody, JSON, Limits, TEXT, failed};
+use crate::connection::Answering;
 
 /// Longest refusal of an engine that is passed on; they are a sentence or a list of validation errors.
 const MAX_REFUSAL_BYTES: usize = 256 * 1024;
 
 pub(super) async fn judge(
-    answer: Response<Incoming>,
+    answer: Response<Answering>,
     deadline: Instant,
     idle: Duration,
 ) -> Result<EngineAnswer, Refusal> {
@@ -73,7 +73,7 @@ fn refusal(status: StatusCode, form: Option<&'static str>, text: Bytes) -> Engin
 }
 
 /// JSON (said or unsaid), a stream of events, or something else. Only these words go on, never the engine's own.
-fn form_of(answer: &Response<Incoming>) -> Option<&'static str> {
+fn form_of(answer: &Response<Answering>) -> Option<&'static str> {
     let Some(value) = answer.headers().get(header::CONTENT_TYPE) else {
         return Some(JSON);
     };

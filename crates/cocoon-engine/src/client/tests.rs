@@ -140,6 +140,28 @@ async fn pieces_come_as_they_are_sent() {
 }
 
 #[tokio::test]
+async fn chunks_that_are_there_together_are_one_piece_and_large_answers_are_several() {
+    let together = "5\r\nabcde\r\n".repeat(3).into_bytes();
+    let large = format!("2000\r\n{}\r\n", "x".repeat(0x2000)).repeat(16);
+    let script = vec![
+        chunked_head("text/event-stream"),
+        Step::Send(together),
+        Step::Send([large.as_bytes(), b"0\r\n\r\n"].concat()),
+    ];
+    let server = Scripted::start(vec![script]).await;
+    let mut body = call(&engine(&server)).await.unwrap().body;
+    let mut pieces = Vec::new();
+    while let Some(piece) = body.next().await {
+        pieces.push(piece.unwrap());
+    }
+    let whole = pieces.concat();
+    assert_eq!(whole.len(), 15 + 16 * 0x2000);
+    assert!(whole.starts_with(b"abcdeabcdeabcde"));
+    assert!(pieces[0].len() >= 15, "what came in one segment");
+    assert!(pieces.iter().all(|piece| piece.len() <= 64 * 1024));
+}
+
+#[tokio::test]
 async fn a_cut_body_is_a_fault_at_its_end() {
     let cut = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"half";
     for script in [
