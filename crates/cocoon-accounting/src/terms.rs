@@ -84,7 +84,7 @@ pub struct Tx {
 }
 
 /// Who a counter belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Party {
     /// The client whose contract has this owner.
     Client {

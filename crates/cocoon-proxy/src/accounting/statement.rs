@@ -39,7 +39,16 @@ pub(super) struct Signer {
     key: SigningKey,
     /// Where the rest of the coins of a submitted payment goes, unless the submitter says otherwise.
     excesses: Address,
-    last: HashMap<Address, (u64, Bytes)>,
+    last: HashMap<Party, Last>,
+}
+
+/// What was signed last for a peer.
+#[derive(Debug)]
+struct Last {
+    /// Our contract with which it has its own.
+    proxy: Address,
+    tokens: u64,
+    payment: Bytes,
 }
 
 // === impl Statement ===
@@ -82,24 +91,36 @@ impl Signer {
         }
     }
 
-    /// The payment for a peer's contract; the same bytes as last time while the count is the same.
-    pub(super) fn payment(&mut self, party: Party, contract: Address, tokens: u64) -> Bytes {
-        if let Some((signed, bytes)) = self.last.get(&contract)
-            && *signed == tokens
+    /// The payment for a peer of our contract `proxy`; the same bytes as last time while the count is the same. `contract`, where
+    /// the peer's own is, is asked for only to sign: it takes a dozen hashes.
+    pub(super) fn payment(
+        &mut self,
+        party: Party,
+        proxy: Address,
+        tokens: u64,
+        contract: impl FnOnce() -> Address,
+    ) -> Bytes {
+        if let Some(last) = self.last.get(&party)
+            && (last.proxy, last.tokens) == (proxy, tokens)
         {
-            return bytes.clone();
+            return last.payment.clone();
         }
         let kind = if matches!(party, Party::Client { .. }) {
             Kind::Charge
         } else {
             Kind::Payout
         };
-        let bytes = Bytes::from(self.sign(kind, tokens, contract).to_boc());
+        let payment = Bytes::from(self.sign(kind, tokens, contract()).to_boc());
         if self.last.len() >= MAX_CACHED {
             self.last.clear();
         }
-        self.last.insert(contract, (tokens, bytes.clone()));
-        bytes
+        let last = Last {
+            proxy,
+            tokens,
+            payment: payment.clone(),
+        };
+        self.last.insert(party, last);
+        payment
     }
 
     pub(super) fn sign(&self, kind: Kind, tokens: u64, contract: Address) -> Signed {

@@ -301,20 +301,20 @@ impl Bookkeeper {
     /// The levels, and the payment for what the chain secures.
     pub(super) fn statement(&mut self, party: Party) -> Statement {
         let network = std::sync::Arc::clone(&self.network.borrow());
-        let (levels, contract) = match party {
-            Party::Client { owner } => {
-                let account = self.accounts.client(&owner);
-                (account.map(|account| account.levels), network.client(&owner))
-            }
-            Party::Worker { owner } => {
-                let account = self.accounts.worker(&owner);
-                (account.map(|account| account.levels), network.worker(&owner))
-            }
-            Party::Proxy => (None, network.own.address()),
+        let levels = match party {
+            Party::Client { owner } => self.accounts.client(&owner).map(|account| account.levels),
+            Party::Worker { owner } => self.accounts.worker(&owner).map(|account| account.levels),
+            Party::Proxy => None,
         };
         let levels = levels.unwrap_or_default();
+        let proxy = network.own.address();
+        let contract = || match party {
+            Party::Client { owner } => network.client(&owner),
+            Party::Worker { owner } => network.worker(&owner),
+            Party::Proxy => proxy,
+        };
         let payment = match self.accounts.signable(party) {
-            Some(tokens) => self.signer.payment(party, contract, tokens),
+            Some(tokens) => self.signer.payment(party, proxy, tokens, contract),
             None => Bytes::new(),
         };
         Statement { payment, levels }
