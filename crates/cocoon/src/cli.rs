@@ -1,8 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    account, attest, chat, doctor, earnings, key, ledger, logging, model, network, receipt, role, settle, up,
-    verify, wallet,
+    account, attest, chat, doctor, earnings, key, ledger, logging, model, network, receipt, role, settle,
+    threads, up, verify, wallet,
 };
 
 /// Confidential AI computing on TON.
@@ -10,9 +10,18 @@ use crate::{
 #[command(name = "cocoon", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
-    pub(crate) log: logging::LogArgs,
+    pub(crate) common: Common,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What every command takes, and hands on to the processes that it starts.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) log: logging::LogArgs,
+    #[command(flatten)]
+    pub(crate) threads: threads::ThreadArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -58,4 +67,12 @@ pub(crate) enum Command {
     Verify(Box<verify::VerifyArgs>),
     /// Say what this machine can do and what is missing for more.
     Doctor(doctor::DoctorArgs),
+}
+
+impl Common {
+    /// The same choices as flags, for a child process.
+    pub(crate) fn as_flags(&self) -> impl Iterator<Item = String> {
+        let threads = self.threads.as_flags().into_iter().flatten();
+        self.log.as_flags().into_iter().chain(threads)
+    }
 }

@@ -26,6 +26,7 @@ mod running;
 mod settle;
 mod shutdown;
 mod text;
+mod threads;
 mod up;
 mod verify;
 mod wallet;
@@ -36,14 +37,18 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    logging::init(&cli.log);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    logging::init(&cli.common.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cli.common.threads.number())
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(anyhow::Error::new(error).context("could not start the runtime")),
     };
     let outcome = runtime.block_on(async {
         match cli.command {
-            cli::Command::Up(args) => up::run(args, cli.log.clone()).await,
+            cli::Command::Up(args) => up::run(args, cli.common).await,
             cli::Command::Chat(args) => chat::run(args).await,
             cli::Command::Client(args) => role::run::<role::Client>(args).await,
             cli::Command::Proxy(args) => role::run::<role::Proxy>(args).await,

@@ -24,8 +24,8 @@ use tokio::sync::Notify;
 use self::money::{Money, Wishes};
 use self::plan::{Engine, Home};
 use self::process::Supervised;
+use crate::cli::Common;
 use crate::exit::Hinted;
-use crate::logging::LogArgs;
 use crate::role::Announcement;
 use crate::text::{say, seconds};
 use crate::{api, shutdown};
@@ -83,8 +83,8 @@ pub(crate) struct UpArgs {
 /// From the start of the gateway to its first model: a cold large model needs minutes.
 const READY_DEADLINE: Duration = Duration::from_secs(600);
 
-pub(crate) async fn run(args: UpArgs, log: LogArgs) -> anyhow::Result<ExitCode> {
-    let home = Home::open(args.dir.clone(), log)?;
+pub(crate) async fn run(args: UpArgs, common: Common) -> anyhow::Result<ExitCode> {
+    let home = Home::open(args.dir.clone(), common)?;
     let model_started = Instant::now();
     let engine = tokio::select! {
         engine = Engine::choose(args.engine.as_deref(), args.model.as_deref()) => engine?,

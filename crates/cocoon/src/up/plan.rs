@@ -14,8 +14,8 @@ use toml::{Table, Value};
 use super::model_file;
 use super::money::Money;
 use super::process::Recipe;
+use crate::cli::Common;
 use crate::exit::Hinted;
-use crate::logging::LogArgs;
 use crate::role::Announcement;
 
 /// The directory of one network, locked for this process.
@@ -23,7 +23,7 @@ use crate::role::Announcement;
 pub(super) struct Home {
     dir: PathBuf,
     program: PathBuf,
-    log: LogArgs,
+    common: Common,
     _lock: File,
 }
 
@@ -107,7 +107,7 @@ impl Engine {
 
 impl Home {
     /// Opens or makes the directory and locks it.
-    pub(super) fn open(dir: Option<PathBuf>, log: LogArgs) -> anyhow::Result<Self> {
+    pub(super) fn open(dir: Option<PathBuf>, common: Common) -> anyhow::Result<Self> {
         let dir = match dir {
             Some(dir) => dir,
             None => default_dir()?,
@@ -129,7 +129,7 @@ impl Home {
         Ok(Self {
             dir,
             program: std::env::current_exe()?,
-            log,
+            common,
             _lock: lock,
         })
     }
@@ -148,14 +148,18 @@ impl Home {
         let table = Table::from_iter([("listen".to_owned(), self.address("ledger", "listen", 11100))]);
         let path = self.config_file("ledger");
         write_whole(&path, toml::to_string(&table)?.as_bytes())?;
-        let (program, log, dir) = (self.program.clone(), self.log.clone(), self.dir.join("ledger"));
+        let (program, common, dir) = (self.program.clone(), self.common.clone(), self.dir.join("ledger"));
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("cannot make the directory {}", dir.display()))?;
         Ok(Box::new(move || {
             let read = || toml::from_str::<Table>(&std::fs::read_to_string(&path).ok()?).ok();
             let listen = read().and_then(|table| table.get("listen")?.as_str().map(str::to_owned));
             let mut command = Command::new(&program);
-            command.args(log.as_flags()).arg("ledger").arg("--dir").arg(&dir);
+            command
+                .args(common.as_flags())
+                .arg("ledger")
+                .arg("--dir")
+                .arg(&dir);
             command
                 .arg("--listen")
                 .arg(listen.unwrap_or_else(|| local(0).to_string()));
@@ -285,11 +289,11 @@ impl Home {
         table.insert("development_tee".into(), text(self.dir.join(TEE_DIR).display()));
         let path = self.config_file(name);
         write_whole(&path, toml::to_string(&table)?.as_bytes())?;
-        let (program, log) = (self.program.clone(), self.log.clone());
+        let (program, common) = (self.program.clone(), self.common.clone());
         Ok(Box::new(move || {
             let mut command = Command::new(&program);
             command
-                .args(log.as_flags())
+                .args(common.as_flags())
                 .arg(role)
                 .arg("--config")
                 .arg(&path)
