@@ -27,6 +27,10 @@ use crate::{
     stating::{self, Standing},
 };
 
+/// A link that another one has replaced serves so long what was still sealed for it: offers name its statement for two epochs of the
+/// proxy's, 30 s each, and what was drawn at the end of that has to come.
+const HAND_OVER: Duration = Duration::from_secs(90);
+
 /// For the refusals of requests that a stopping worker cuts off; they need no round trip.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -49,8 +53,10 @@ pub(crate) struct Leg {
     pub(crate) announced: bool,
     /// What the proxy pushes on this link is held against this.
     pub(crate) pushed: Option<Pushed>,
-    /// Another link has taken its place.
+    /// Another link takes its place.
     pub(crate) replaced: CancellationToken,
+    /// It has: only what was sealed for this one still comes.
+    pub(crate) replaced_now: bool,
     /// It is given up, replaced or not.
     pub(crate) retire_at: Instant,
     /// Why nothing new is taken on this link; it ends with its last request.
@@ -138,12 +144,18 @@ impl Leg {
                 Some(_) = requests.join_next() => continue,
                 Some(_) = chores.join_next() => continue,
                 Ok(()) = engine.changed() => continue,
-                () = replaced.cancelled(), if self.retiring.is_none() => {
-                    self.retiring = Some("replaced by a link with fresh evidence");
+                () = replaced.cancelled(), if !self.replaced_now => {
+                    self.replaced_now = true;
+                    let over = Instant::now() + HAND_OVER;
+                    retire.as_mut().reset(self.retire_at.min(over));
                     continue;
                 }
                 () = &mut retire, if self.retiring.is_none() => {
-                    self.retiring = Some("the proxy's evidence is about to expire");
+                    self.retiring = Some(if self.replaced_now {
+                        "replaced by a link with fresh evidence"
+                    } else {
+                        "the proxy's evidence is about to expire"
+                    });
                     continue;
                 }
                 reason = self.outer.withdrawn(), if self.retiring.is_none() => {
@@ -251,7 +263,7 @@ impl Leg {
             // What is served stands in the handshake, so that it takes another one.
             return Err("the engine serves something else now");
         }
-        let enabled = self.shop.is_enabled() && self.retiring.is_none();
+        let enabled = self.shop.is_enabled() && !self.replaced_now && self.retiring.is_none();
         if enabled != self.announced {
             self.announced = enabled;
             let message = worker::EnabledDisabled {

@@ -136,6 +136,7 @@ async fn introduced(
         outer,
         announced: enabled,
         replaced: CancellationToken::new(),
+        replaced_now: false,
         retire_at: now + retire_in,
         retiring: None,
     };

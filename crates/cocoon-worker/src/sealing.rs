@@ -8,12 +8,13 @@ mod batches;
 mod named;
 pub(crate) mod reply;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_seal::{
-    Arrival, Digest, Limits, NoRandomness, OpenedRequest, Reason, SealingKeys, SignedRefusal, SigningKey,
+    Arrival, Digest, Limits, NoRandomness, OpenedRequest, Reason, SealingKeys, SealingKeysError,
+    SealingPublic, SignedRefusal, SigningKey,
 };
 use cocoon_trust::StatedEvidence;
 use cocoon_web::clock::unix_now;
@@ -71,6 +72,14 @@ impl Sealing {
             .next_change()
             .map_or(1, |at| at.saturating_sub(now).max(1));
         (made, Duration::from_secs(next).min(LOOK_EVERY))
+    }
+
+    /// The node's identity was renewed: a new key for statements about it. What is sealed to the keys before is still served, under
+    /// the statements that named them.
+    pub(crate) fn renew(&self, now: u64) -> Option<Bytes> {
+        let mut inner = self.lock();
+        let made = inner.keys.renew(now, &mut random).map(Some);
+        inner.made(made)
     }
 
     /// A statement was made, of the identity with this certificate: from now on requests to the key that it names are served.
@@ -144,6 +153,10 @@ impl std::fmt::Debug for Sealing {
 impl Inner {
     fn advance(&mut self, now: u64) -> Option<Bytes> {
         let made = self.keys.advance(now, &mut random);
+        self.made(made)
+    }
+
+    fn made(&mut self, made: Result<Option<SealingPublic>, SealingKeysError>) -> Option<Bytes> {
         self.forget();
         match made {
             Ok(made) => made.map(|public| public.bytes().clone()),
@@ -166,21 +179,28 @@ impl Inner {
 pub(crate) async fn keep(shop: &Shop) {
     let mut statements = shop.stating.subscribe();
     statements.mark_changed();
+    let mut identities = shop.trust.identity().subscribe();
+    let mut identity = Arc::clone(&identities.borrow_and_update());
     loop {
         let (made, next) = shop.sealing.advance(unix_now());
         if let Some(key) = made {
-            shop.stating.set_sealing_key(key.into());
+            shop.stating.set_sealing_key(key.into(), &identity);
         }
         tokio::select! {
             () = sleep(next) => {}
+            Ok(()) = identities.changed() => {
+                identity = Arc::clone(&identities.borrow_and_update());
+                if let Some(key) = shop.sealing.renew(unix_now()) {
+                    shop.stating.set_sealing_key(key.into(), &identity);
+                }
+            }
             Ok(()) = statements.changed() => {
                 let statement = statements.borrow_and_update().clone();
-                let identity = shop.trust.identity().get();
                 // One about an identity that was replaced meanwhile is followed by another.
                 if let Some(statement) = statement.filter(|statement| stating::is_about(statement, &identity))
                     && let Some(key) = shop.sealing.stated(&statement, identity.certificate_der(), unix_now())
                 {
-                    shop.stating.set_sealing_key(key.into());
+                    shop.stating.set_sealing_key(key.into(), &identity);
                 }
             }
         }

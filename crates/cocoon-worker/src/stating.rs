@@ -39,12 +39,20 @@ const BETWEEN: Duration = Duration::from_secs(5);
 pub(crate) struct Stating {
     /// What the legs push.
     current: watch::Sender<Option<Arc<StatedEvidence>>>,
-    /// The key that the next statement names; empty without one.
-    sealing_key: watch::Sender<Vec<u8>>,
+    /// The key that the next statement names.
+    sealing_key: watch::Sender<SealingKey>,
     /// Why there is no new statement, for a person.
     note: Mutex<Option<String>>,
     /// Of the links that stand.
     standings: Mutex<Vec<Weak<Standing>>>,
+}
+
+/// A sealing key, for statements about one identity: a key is named by one statement, so that everybody means the same by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct SealingKey {
+    identity: [u8; 32],
+    /// Empty without one.
+    bytes: Vec<u8>,
 }
 
 // === impl Stating ===
@@ -53,7 +61,7 @@ impl Stating {
     pub(crate) fn new() -> Self {
         Self {
             current: watch::Sender::new(None),
-            sealing_key: watch::Sender::new(Vec::new()),
+            sealing_key: watch::Sender::default(),
             note: Mutex::new(None),
             standings: Mutex::default(),
         }
@@ -64,8 +72,12 @@ impl Stating {
         self.current.subscribe()
     }
 
-    /// Names this sealing key from the next statement on, which is made at once.
-    pub(crate) fn set_sealing_key(&self, key: Vec<u8>) {
+    /// Names this sealing key from the next statement about this identity on, which is made at once. Without it there is none in them.
+    pub(crate) fn set_sealing_key(&self, bytes: Vec<u8>, identity: &Identity) {
+        let key = SealingKey {
+            identity: *identity.public_key(),
+            bytes,
+        };
         self.sealing_key.send_if_modified(|before| {
             let is_new = *before != key;
             *before = key;
@@ -135,12 +147,13 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
     let mut identity = shop.trust.identity().subscribe();
     let mut pause = AGAIN;
     loop {
+        let stated_for = Arc::clone(&identity.borrow_and_update());
         let content = {
+            let key = sealing.borrow_and_update().of(&stated_for);
             let view = served.borrow_and_update();
             let place = view.served.as_ref().map(|served| served.place);
-            place.map(|place| known.content(place, sealing.borrow_and_update().clone()))
+            place.map(|place| known.content(place, key))
         };
-        let stated_for = Arc::clone(&identity.borrow_and_update());
         let Some(content) = content else {
             // Nothing is served yet. Its sender ends with the worker.
             if served.changed().await.is_err() {
@@ -149,6 +162,8 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
             continue;
         };
         let next = match shop.trust.state(&content).await {
+            // Renewed meanwhile: the key in it is not for this one.
+            Ok(evidence) if !is_about(&evidence, &stated_for) => continue,
             Ok(evidence) => {
                 pause = AGAIN;
                 let next = half_life(&evidence, unix_now());
@@ -210,6 +225,18 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
         sleep(TOGETHER).await;
         if next.is_some() {
             sleep_until(made + BETWEEN.min(next.unwrap_or_default())).await;
+        }
+    }
+}
+
+// === impl SealingKey ===
+
+impl SealingKey {
+    fn of(&self, identity: &Identity) -> Vec<u8> {
+        if self.identity == *identity.public_key() {
+            self.bytes.clone()
+        } else {
+            Vec::new()
         }
     }
 }

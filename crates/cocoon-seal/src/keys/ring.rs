@@ -20,7 +20,10 @@ pub struct Limits {
     pub sessions: usize,
 }
 
-/// A worker's sealing keys with their replay windows and sessions; at most two, each for 600 seconds.
+/// Keys that live at a time: two, and a third while a certificate is renewed.
+const MAX_LIVING: usize = 3;
+
+/// A worker's sealing keys with their replay windows and sessions; mostly two, each for 600 seconds.
 pub struct SealingKeys {
     receipt_key: [u8; 32],
     limits: Limits,
@@ -75,10 +78,22 @@ impl SealingKeys {
         if newest.is_some_and(|made| now < made.saturating_add(Self::NEXT_AFTER)) {
             return Ok(None);
         }
+        self.renew(now, random).map(Some)
+    }
+
+    /// Makes the next key before it is time, for a statement that cannot name the newest one. Those before it still serve.
+    ///
+    /// # Errors
+    /// [`SealingKeysError`] when no key could be made.
+    pub fn renew(&mut self, now: u64, random: &mut dyn Random) -> Result<SealingPublic, SealingKeysError> {
+        self.erase(now);
         let held = Held::generate(now, &self.receipt_key, random)?;
         let public = held.public.clone();
+        while self.keys.len() >= MAX_LIVING {
+            self.keys.pop_front();
+        }
         self.keys.push_back(held);
-        Ok(Some(public))
+        Ok(public)
     }
 
     /// Erases the keys whose life is over, also those from after `now`: a clock that was set back revives nothing.

@@ -45,13 +45,21 @@ async fn refused(peer: &mut Peer, stream: i64) -> anyhow::Result<Fault> {
 }
 
 async fn served(peer: &mut Peer, stream: i64) -> anyhow::Result<()> {
-    loop {
+    all_served(peer, vec![stream]).await
+}
+
+/// In whatever order they end.
+async fn all_served(peer: &mut Peer, mut streams: Vec<i64>) -> anyhow::Result<()> {
+    while !streams.is_empty() {
         match peer.next().await? {
-            Message::End(end) if end.stream == stream => return Ok(()),
-            Message::Refuse(refuse) if refuse.stream == stream => anyhow::bail!("refused: {}", refuse.code),
+            Message::End(end) => streams.retain(|stream| *stream != end.stream),
+            Message::Refuse(refuse) if streams.contains(&refuse.stream) => {
+                anyhow::bail!("refused: {}", refuse.code)
+            }
             _ => {}
         }
     }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -251,10 +259,10 @@ async fn a_link_to_a_proxy_is_renewed_before_its_evidence_expires_and_no_request
         let (mut next, _) = fake.accept_worker().await?;
         let disabled: worker::EnabledDisabled = peer.next_of().await?;
         assert_eq!(disabled.disabled, 1);
-        peer.request(2, BODY, |_| {}).await?;
-        assert_eq!(refused(&mut peer, 2).await?, Fault::Draining);
-        served(&mut peer, 1).await?;
         engine.set_fault(None);
+        // What was drawn from older offers still comes on this one.
+        peer.request(2, BODY, |_| {}).await?;
+        all_served(&mut peer, vec![1, 2]).await?;
         next.request(1, BODY, |_| {}).await?;
         served(&mut next, 1).await?;
         peer.ended().await?;

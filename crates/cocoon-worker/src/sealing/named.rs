@@ -61,13 +61,12 @@ impl Named {
         })
     }
 
-    /// Whether the other one, of another key, says the same of the worker; or is the very same.
+    /// Whether the other one, of another key, says the same of the worker, under whatever certificate; or is the very same.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
         if self.key_id == other.key_id {
             return self.statement == other.statement && self.certificate == other.certificate;
         }
-        self.certificate == other.certificate
-            && self.model == other.model
+        self.model == other.model
             && self.engine == other.engine
             && self.engine_place == other.engine_place
             && self.accelerators == other.accelerators

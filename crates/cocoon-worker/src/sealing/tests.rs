@@ -185,6 +185,32 @@ fn what_is_no_longer_stated_takes_its_keys_along() {
 }
 
 #[test]
+fn a_renewed_certificate_has_a_key_of_its_own_and_those_before_serve_on() {
+    let (sealing, first) = worker();
+    let second = SealingPublic::decode(sealing.renew(NOW + 10).unwrap()).unwrap();
+    let before = request(&[&second], NOW + 10);
+    assert_eq!(
+        open(&sealing, &before, &second, NOW + 10),
+        Err(Reason::UnknownKey)
+    );
+    let stated = sealing.stated(&evidence(second.bytes(), 1), b"renewed", NOW + 11);
+    assert!(stated.is_none(), "nothing that was said has changed");
+    for key in [&first, &second] {
+        let asked = request(&[key], NOW + 12);
+        assert_eq!(open(&sealing, &asked, key, NOW + 12).unwrap().key_id, key.id());
+    }
+    // However often it is renewed, few keys live.
+    for at in 13..30 {
+        sealing.renew(NOW + at);
+    }
+    assert_eq!(sealing.lock().keys.living().count(), 3);
+    assert_eq!(
+        open(&sealing, &request(&[&first], NOW + 30), &first, NOW + 30),
+        Err(Reason::UnknownKey)
+    );
+}
+
+#[test]
 fn a_refusal_is_this_worker_s_word() {
     let (sealing, key) = worker();
     let asked = request(&[&key], NOW);
