@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cocoon_fuzz::tee::answer(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cocoon_fuzz::tee::collateral_answer(data));

@@ -18,8 +18,7 @@ use tokio::sync::Mutex;
 mod client;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod store;
 mod wire;
 

@@ -13,6 +13,9 @@ use cocoon_attest::Measurements;
 
 pub mod collateral;
 pub mod development;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod machine;
 mod presented;
 

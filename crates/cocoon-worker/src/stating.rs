@@ -32,7 +32,7 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 const TOGETHER: Duration = Duration::from_millis(200);
 
 /// The shortest time between two statements, whatever changes.
-const BETWEEN: Duration = Duration::from_secs(5);
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// The statement of the moment, and what proxies think of it.
 #[derive(Debug)]
@@ -147,6 +147,7 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
     let mut identity = shop.trust.identity().subscribe();
     let mut pause = AGAIN;
     loop {
+        known.look_again().await;
         let stated_for = Arc::clone(&identity.borrow_and_update());
         let content = {
             let key = sealing.borrow_and_update().of(&stated_for);

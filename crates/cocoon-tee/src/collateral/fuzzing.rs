@@ -1,18 +1,12 @@
-//! The entry function of the fuzz target for a collateral service's answers.
+//! A collateral service's answers, as bytes of a fuzzer.
 
 use super::wire::{self, Part};
-
-/// The name of a target and of its corpus directory, and its entry function.
-pub type Target = (&'static str, fn(&[u8]));
-
-/// Every target of this module.
-pub const TARGETS: &[Target] = &[("tee_collateral_answer", answer)];
 
 /// The first byte says which answer it is, the second how long its header is; then header and body.
 ///
 /// # Panics
 /// What is read has more bytes than came, or other ones.
-pub fn answer(data: &[u8]) {
+pub(crate) fn answer(data: &[u8]) {
     let Some(([which, length], rest)) = data.split_first_chunk() else {
         return;
     };
@@ -35,6 +29,3 @@ pub fn answer(data: &[u8]) {
     }
     assert!(wire::list(body.to_vec()).len() <= body.len());
 }
-
-#[cfg(test)]
-mod tests;

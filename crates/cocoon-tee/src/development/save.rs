@@ -113,7 +113,7 @@ impl DevelopmentTee {
         linked.map_err(disk)
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = HEAD.to_vec();
         out.extend(self.made_at.to_be_bytes());
         let pki = self.pki.saved();
@@ -126,7 +126,7 @@ impl DevelopmentTee {
     }
 
     /// Nothing, if these are not the bytes of one.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Option<Self>, DevelopmentError> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Option<Self>, DevelopmentError> {
         if bytes.len() > MAX_BYTES {
             return Ok(None);
         }

@@ -50,9 +50,7 @@ impl Known {
     fn read(files: Option<(PathBuf, PathBuf)>) -> Self {
         let (binary, model_file) = files.unzip();
         Self {
-            // All that there are: which of them the engine uses, nothing here can see.
-            accelerators: u8::try_from(accelerators())
-                .map_or(MAX_ACCELERATORS, |found| found.min(MAX_ACCELERATORS)),
+            accelerators: counted(),
             model: model_file.as_deref().and_then(digest),
             // A bare name is looked up in PATH by the system; which file that is, nobody says.
             engine_digest: binary
@@ -60,6 +58,12 @@ impl Known {
                 .filter(|binary| binary.components().count() > 1)
                 .and_then(digest),
         }
+    }
+
+    /// Looks at the machine again: what is plugged in may be another thing by now.
+    pub(super) async fn look_again(&mut self) {
+        let counted = tokio::task::spawn_blocking(counted).await;
+        self.accelerators = counted.unwrap_or(MAX_ACCELERATORS);
     }
 
     /// Where an engine in this place comes from, in the words of a statement.
@@ -83,6 +87,11 @@ impl Known {
             sealing_key,
         }
     }
+}
+
+/// All that there are: which of them the engine uses, nothing here can see.
+fn counted() -> u8 {
+    u8::try_from(accelerators()).map_or(MAX_ACCELERATORS, |found| found.min(MAX_ACCELERATORS))
 }
 
 /// SHA-256 of a file; nothing (which is said) where it cannot be read.

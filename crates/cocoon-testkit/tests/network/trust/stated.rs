@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use cocoon_attest::statement::{Block, StatedEngine, Statement};
 use cocoon_attest::{EvidenceRule, ImageRule, Policy, Simulated};
-use cocoon_chain::{Chain as _, Head};
+use cocoon_chain::{Chain as _, Head, PurseOptions};
+use cocoon_contracts::root::Change;
 use cocoon_link::{Appraiser, Attester, Identity, LinkOptions, Presented};
 use cocoon_tee::development::{DevelopmentTee, QuoteFormat, image};
 use cocoon_testkit::hostile::Peer;
 use cocoon_testkit::money::Money;
 use cocoon_testkit::network::{Network, WorkerNode, eventually, get, within};
 use cocoon_tl::{TlString, v3};
-use cocoon_trust::TeeChoice;
+use cocoon_trust::{Peers, StatedContent, TeeChoice, Trust, TrustConfig, TrustKeys};
 use cocoon_types::Tier;
 use cocoon_web::clock::unix_now;
 use serde_json::{Value, json};
 
-use super::{Log, attester, opened, with_registry};
+use super::{Log, POLL, attester, opened, with_registry};
 use crate::LIMIT;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -381,6 +382,110 @@ async fn a_new_sealing_key_is_a_new_statement() -> anyhow::Result<()> {
         names.dedup();
         assert_eq!(names.len(), 3);
         network.stop().await
+    })
+    .await
+}
+
+/// Its configuration, and where its money is.
+fn client_trust(money: &Money) -> anyhow::Result<(TrustConfig, PurseOptions)> {
+    let keys = TrustKeys {
+        tee: Some("none".into()),
+        development_tee: Some(money.state_dir("tee")?),
+        is_test: true,
+        accept_simulated: true,
+        has_registry: true,
+        // Says nothing about workers.
+        proxy_images: vec![hex::encode(image("proxy").image_hash())],
+        ..TrustKeys::default()
+    };
+    let mut config = keys.build()?;
+    config.poll = POLL;
+    let purse = PurseOptions {
+        chain: money.url.clone(),
+        root: money.root,
+        wallet_file: money.state_dir("client")?.join("wallet.toml"),
+        is_test: true,
+    };
+    Ok((config, purse))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_handed_a_statement_verifies_it_and_forgets_when_the_registry_changes()
+-> anyhow::Result<()> {
+    within(LIMIT, async {
+        let money = Money::start().await?;
+        let (config, purse) = client_trust(&money)?;
+        let trust = Arc::new(Trust::start(&config, "client", Some(&purse), unix_now).await?);
+        let mut chores = tokio::task::JoinSet::new();
+        let kept = Arc::clone(&trust);
+        chores.spawn(async move { kept.keep().await });
+
+        // A worker's own, made as workers make theirs.
+        let mut worker = config.clone();
+        worker.tee = TeeChoice::Development;
+        let worker = Trust::start(&worker, "worker", Some(&purse), unix_now).await?;
+        let content = StatedContent {
+            engine: StatedEngine::OfImage,
+            sealing_key: vec![5; 1216],
+            ..StatedContent::default()
+        };
+        let evidence = worker.state(&content).await?;
+        let identity = worker.identity().get();
+        let certificate = identity.certificate_der();
+
+        let mut times = Vec::new();
+        for _ in 0..2 {
+            let begin = std::time::Instant::now();
+            let verified = trust
+                .appraise_presented(Peers::Workers, certificate, &evidence)
+                .await?;
+            times.push(begin.elapsed());
+            assert_eq!(verified.tier(), Tier::Simulated);
+            assert_eq!(verified.statement().sealing_key, content.sealing_key);
+            assert_eq!(verified.peer().key(), identity.public_key());
+        }
+        assert!(times[1] < times[0] / 4, "the second comes from memory: {times:?}");
+
+        // Somebody else's certificate, even a good one of the same machine.
+        let other = Trust::start(&config, "worker", Some(&purse), unix_now).await?;
+        let other = other.identity().get();
+        let refused = trust
+            .appraise_presented(Peers::Workers, other.certificate_der(), &evidence)
+            .await
+            .unwrap_err();
+        assert!(refused.is_refusal(), "{refused}");
+        let same_machine =
+            Identity::attested(attester(opened(&money.state_dir("tee")?)?, "worker"), unix_now())?;
+        let refused = trust
+            .appraise_presented(Peers::Workers, same_machine.certificate_der(), &evidence)
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("about another peer"), "{refused}");
+        // The same statement with another quote is not what was verified.
+        let mut altered = evidence.clone();
+        let another = StatedContent {
+            sealing_key: vec![6; 1216],
+            ..content.clone()
+        };
+        altered.quote = worker.state(&another).await?.quote;
+        let refused = trust
+            .appraise_presented(Peers::Workers, certificate, &altered)
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("report data"), "{refused}");
+
+        let mut rules = trust.rules();
+        rules.borrow_and_update();
+        money
+            .change(Change::DeleteWorkerHash(image("worker").image_hash()))
+            .await?;
+        rules.changed().await?;
+        let refused = trust
+            .appraise_presented(Peers::Workers, certificate, &evidence)
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("not on the list"), "{refused}");
+        Ok(())
     })
     .await
 }
