@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 use cocoon_types::{Fault, Refusal, Usage};
@@ -10,6 +11,9 @@ mod finish;
 mod usage;
 
 pub use usage::usage_of;
+
+static ERROR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"error"));
+static USAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"usage"));
 
 /// Longest answer that is not streamed, in bytes: 2048 embeddings of 2048 numbers are near 50 MB of text.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -230,8 +234,9 @@ impl StreamMeter {
     }
 
     fn see(&mut self, raw: &[u8], event: SseEvent<'_>) -> Seen {
+        let may_be_error = ERROR.find(raw).is_some();
         // llama.cpp of 2024 names an error's line so.
-        if event.has(b"error") {
+        if may_be_error && event.has(b"error") {
             self.failed = true;
             return Seen::Pass;
         }
@@ -247,7 +252,7 @@ impl StreamMeter {
             self.finish = finish::word(data).map(str::to_owned);
         }
         // Both words can stand in a text without meaning anything: they are hints that the event is worth parsing.
-        if memmem::find(raw, b"usage").is_none() && memmem::find(raw, b"error").is_none() {
+        if !may_be_error && USAGE.find(raw).is_none() {
             self.chunks += 1;
             return Seen::Pass;
         }

@@ -5,6 +5,7 @@
 //! one: what an engine writes there is not ours, so it is taken out of a caller's trust by its absence from the bill.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 use cocoon_types::{Nanoton, Usage};
@@ -41,6 +42,9 @@ pub struct NotedStream<F> {
     reader: SseReader,
     note: F,
 }
+
+/// A hint that an event may tell its usage.
+static USAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"usage\""));
 
 /// Members of an answer that are looked through; engines write about ten.
 const MAX_MEMBERS: usize = 256;
@@ -145,30 +149,31 @@ impl<F: FnMut(&Usage) -> Option<Note>> NotedStream<F> {
     /// [`SseError`], when the stream cannot be carried.
     pub fn push(&mut self, chunk: Bytes) -> Result<Bytes, SseError> {
         let batch = self.reader.push(chunk)?;
-        // Most chunks tell no usage, or `"usage":null`; they are not looked into.
-        if memmem::find(batch.bytes(), b"\"usage\"").is_none() {
+        let bytes = batch.bytes();
+        let mut out = BytesMut::new();
+        let mut copied = 0;
+        for (range, event) in batch.events() {
+            let raw = &bytes[range.clone()];
+            // Most events tell no usage, or `"usage":null`; they are not looked into.
+            if USAGE.find(raw).is_none() {
+                continue;
+            }
+            // Data of one line is found in the event as it is; of several lines it is left alone.
+            let Some(data) = event.data() else { continue };
+            let Some(at) = memmem::find(raw, &data) else {
+                continue;
+            };
+            let Some(noted) = noted(&data, &mut self.note) else {
+                continue;
+            };
+            out.extend_from_slice(&bytes[copied..range.start + at]);
+            out.extend_from_slice(&noted);
+            copied = range.start + at + data.len();
+        }
+        if copied == 0 {
             return Ok(batch.into_bytes());
         }
-        let mut out = BytesMut::with_capacity(batch.bytes().len() + 512);
-        for (range, event) in batch.events() {
-            let bytes = &batch.bytes()[range];
-            let data = event.data();
-            let noted = data
-                .as_deref()
-                .and_then(|data| Some((data, noted(data, &mut self.note)?)));
-            match noted {
-                // Data of one line is found in the event as it is; of several lines it is left alone.
-                Some((data, noted)) => match memmem::find(bytes, data) {
-                    Some(at) => {
-                        out.extend_from_slice(&bytes[..at]);
-                        out.extend_from_slice(&noted);
-                        out.extend_from_slice(&bytes[at + data.len()..]);
-                    }
-                    None => out.extend_from_slice(bytes),
-                },
-                None => out.extend_from_slice(bytes),
-            }
-        }
+        out.extend_from_slice(&bytes[copied..]);
         Ok(out.freeze())
     }
 

@@ -223,7 +223,14 @@ impl<'a> SseEvent<'a> {
     }
 
     fn values(&self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
-        let lines = self.0.split(|byte| matches!(byte, b'\n' | b'\r'));
+        let bytes = self.0;
+        let ends = memchr::memchr2_iter(b'\n', b'\r', bytes).chain([bytes.len()]);
+        let mut start = 0;
+        let lines = ends.map(move |end| {
+            let line = &bytes[start..end];
+            start = end + 1;
+            line
+        });
         lines.filter_map(move |line| {
             let rest = line.strip_prefix(name)?;
             match rest.split_first() {

@@ -1,15 +1,19 @@
 //! Why an engine stopped, taken from the text of its answer without parsing all of it.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 
 /// Longest word; those that are known are half as long.
 const MAX_WORD: usize = 32;
 
+const NAME: &[u8] = b"\"finish_reason\"";
+static NAME_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(NAME));
+
 /// The first `finish_reason` of this JSON that is a word. Within a string of it, quotes are escaped, so that no content can
 /// look like one.
 pub(super) fn word(json: &[u8]) -> Option<&str> {
-    const NAME: &[u8] = b"\"finish_reason\"";
-    memmem::find_iter(json, NAME).find_map(|at| {
+    NAME_FINDER.find_iter(json).find_map(|at| {
         let rest = json.get(at + NAME.len()..)?.trim_ascii_start();
         let rest = rest.strip_prefix(b":")?.trim_ascii_start();
         let rest = rest.strip_prefix(b"\"")?;
