@@ -35,6 +35,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// The system's allocator took a fifth of the CPU of a request (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     logging::init(&cli.common.log);
