@@ -18,7 +18,7 @@ use cocoon_link::{
 };
 use cocoon_matching::{Choice, Obstacle, WorkerId};
 use cocoon_tl::{TlObject as _, TlString, proxy};
-use cocoon_types::{Coefficient, Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier};
+use cocoon_types::{Coefficient, Fault, MAX_BODY_BYTES, Refusal, RequestId, Tier, TierPolicy};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::accounting::{Paid, Party};
@@ -106,6 +106,10 @@ async fn relay(
             return Err(Refusal::new(Fault::TierUnavailable, message).into());
         };
         return Box::pin(sealed::relay(node, desk, client, head, sealed, body, answer)).await;
+    }
+    if only_sealed(head.tier) {
+        let message = "this proxy could read the request, which is not sealed: that is never confidential";
+        return Err(Refusal::new(Fault::TierUnavailable, message).into());
     }
     if head.body_bytes > MAX_BODY_BYTES as u64 {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
@@ -355,9 +359,19 @@ async fn download(
     }
 }
 
-/// The tier of an answer: as appraised, or `open` when the worker itself says so. Its word never raises it.
+/// The tier of an answer: as appraised, or `open` when the worker itself says so. Its word never raises it. What this proxy could
+/// read was not confidential, whoever served it.
 fn admitted_tier(appraised: Tier, claimed: Tier) -> Tier {
-    if claimed == Tier::Open { claimed } else { appraised }
+    match (appraised, claimed) {
+        (_, Tier::Open) => Tier::Open,
+        (Tier::Confidential, _) => Tier::Attested,
+        (appraised, _) => appraised,
+    }
+}
+
+/// Whether nothing less than `confidential` will do, so that no request that is readable here does.
+fn only_sealed(tier: TierPolicy) -> bool {
+    tier.floor() == Tier::Confidential && !tier.accepts_simulated()
 }
 
 /// Whether another worker may do better. Price and tier belong to the worker that refused, so another one may suit.
@@ -375,4 +389,25 @@ fn fresh_id() -> Result<RequestId, Refusal> {
     aws_lc_rs::rand::fill(&mut id)
         .map_err(|_| Refusal::new(Fault::Internal, "the system gave no random bytes"))?;
     Ok(RequestId(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_types::{Tier, TierPolicy};
+
+    use super::{admitted_tier, only_sealed};
+
+    #[test]
+    fn what_is_not_sealed_is_never_confidential() {
+        assert!(only_sealed(TierPolicy::CONFIDENTIAL));
+        assert!(!only_sealed(TierPolicy::CONFIDENTIAL.and_simulated()));
+        assert!(!only_sealed(TierPolicy::at_least(Tier::Attested)));
+        for appraised in [Tier::Confidential, Tier::Attested, Tier::Open, Tier::Simulated] {
+            for claimed in [Tier::Confidential, Tier::Attested, Tier::Open, Tier::Simulated] {
+                let tier = admitted_tier(appraised, claimed);
+                assert_ne!(tier, Tier::Confidential, "{appraised} {claimed}");
+                assert!(claimed != Tier::Open || tier == Tier::Open);
+            }
+        }
+    }
 }

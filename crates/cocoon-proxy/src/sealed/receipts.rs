@@ -27,6 +27,8 @@ const BATCH_EVERY: Duration = Duration::from_millis(500);
 const TOGETHER: usize = 16;
 /// Receipts that wait for their worker: five seconds of three thousand requests a second. Past that they go on unsigned.
 const MAX_WAITING: usize = 16_384;
+/// Signatures that came before their receipt was settled: settling waits for the disk. Each is searched for once.
+const MAX_EARLY: usize = 512;
 /// Receipts that a client may still dispute, some 200 bytes each; the oldest are forgotten.
 const MAX_REMEMBERED: usize = 16_384;
 /// A client that does not take what it was charged so long is not told; it can be seen from its account.
@@ -62,6 +64,8 @@ struct Inner {
     waiting: HashMap<[u8; 32], Waiting>,
     /// Leaves in the order in which their time is up.
     order: VecDeque<[u8; 32]>,
+    /// Signatures that came before their receipt was settled, and who made them; in the order of coming.
+    early: VecDeque<([u8; 32], [u8; 32], Bytes)>,
     /// To be signed by this proxy.
     ready: Vec<Ready>,
     remembered: HashMap<[u8; 32], (Asker, Arc<WorkerPeer>)>,
@@ -115,7 +119,13 @@ impl Receipts {
                 inner.remembered.remove(&oldest);
             }
         }
-        if inner.waiting.len() >= MAX_WAITING {
+        let early = inner
+            .early
+            .iter()
+            .position(|(signed, signer, _)| *signed == leaf && *signer == receipt_key);
+        if let Some((_, _, worker)) = early.and_then(|at| inner.early.remove(at)) {
+            inner.ready.push(Ready { worker, ..ready });
+        } else if inner.waiting.len() >= MAX_WAITING {
             inner.ready.push(ready);
         } else {
             let until = Instant::now() + PATIENCE;
@@ -155,8 +165,13 @@ impl Receipts {
                 return false;
             }
             let mut inner = self.lock();
-            // One that came too late was signed here without it.
             let Some(waiting) = inner.waiting.get(&one.leaf) else {
+                // It came before the journal had the receipt's price, or too late.
+                if inner.early.len() >= MAX_EARLY {
+                    inner.early.pop_front();
+                }
+                let copy = Bytes::copy_from_slice(&one.worker);
+                inner.early.push_back((one.leaf, sign.signer, copy));
                 continue;
             };
             if waiting.receipt_key != sign.signer {
