@@ -307,3 +307,6 @@ impl fmt::Debug for Receipts {
         f.write_str("Receipts")
     }
 }
+
+#[cfg(test)]
+mod tests;
