@@ -143,5 +143,12 @@ pub(crate) fn tier(place: EnginePlace, link: Tier, newest: Option<&VerifiedState
     }
 }
 
+/// As if it had been pushed and verified.
+#[cfg(test)]
+pub(crate) fn hold(book: &Book, worker: cocoon_matching::WorkerId, stated: &Stated, held: &Arc<Held>) {
+    stated.keep(Arc::clone(held));
+    book.add(worker, held);
+}
+
 #[cfg(test)]
 mod tests;

@@ -431,3 +431,6 @@ impl From<cocoon_link::StreamGone> for Failed {
         Self::Ended(gone.into())
     }
 }
+
+#[cfg(test)]
+mod tests;
