@@ -73,3 +73,6 @@ pub(crate) async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Se
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,7 +90,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR", env = "COCOON_WORKER_DEVELOPMENT_TEE")]
     pub development_tee: Option<PathBuf>,
     /// Where the collateral of this machine's evidence comes from (`tee = "machine"`): base address of Intel's service or of a
-    /// cache of it (PCCS) [default: https://api.trustedservices.intel.com]
+    /// cache of it (PCCS) [default: Intel's service]
     #[arg(long, value_name = "URL", env = "COCOON_WORKER_COLLATERAL_URL")]
     pub collateral_url: Option<String>,
     /// Image hashes that proxies may run, in hex. With `chain` only of those that the registry lists; without it these alone, and none

@@ -7,6 +7,7 @@ mod content;
 mod standing;
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -30,6 +31,9 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Several changes within this time make one statement: a quote takes up to seconds on some machines.
 const TOGETHER: Duration = Duration::from_millis(200);
+
+/// Longest time between two looks at whether a fresh one is due.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The shortest time between two statements, whatever changes.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -167,7 +171,7 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
             Ok(evidence) if !is_about(&evidence, &stated_for) => continue,
             Ok(evidence) => {
                 pause = AGAIN;
-                let next = half_life(&evidence, unix_now());
+                let next = Next::At(half_life(&evidence, unix_now()));
                 tracing::info!(
                     accelerators = content.accelerators,
                     engine = ?content.engine,
@@ -191,19 +195,13 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
                     is_over
                 });
                 let is_final = matches!(error, StateError::NoChain | StateError::NoEvidence);
-                let next = (!is_final).then_some(pause);
+                let next = (!is_final).then_some(Next::In(pause));
                 pause = (pause * 2).min(AGAIN_AT_MOST);
                 next
             }
         };
         let made = Instant::now();
-        let due = async {
-            match next {
-                Some(next) => sleep(next).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(due);
+        let mut due = pin!(due(next));
         loop {
             tokio::select! {
                 () = &mut due => break,
@@ -224,9 +222,30 @@ pub(crate) async fn keep(shop: Arc<Shop>, engine: EngineChoice) {
             }
         }
         sleep(TOGETHER).await;
-        if next.is_some() {
-            sleep_until(made + BETWEEN.min(next.unwrap_or_default())).await;
-        }
+        sleep_until(made + BETWEEN).await;
+    }
+}
+
+/// When a statement is made anew though nothing has changed.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// At this Unix second. A machine that slept meanwhile has timers that did not go on, so it is looked at again and again.
+    At(u64),
+    /// After this time.
+    In(Duration),
+}
+
+async fn due(next: Option<Next>) {
+    match next {
+        Some(Next::In(pause)) => sleep(pause).await,
+        Some(Next::At(at)) => loop {
+            let left = at.saturating_sub(unix_now());
+            if left == 0 {
+                return;
+            }
+            sleep(Duration::from_secs(left).min(LOOK_AGAIN)).await;
+        },
+        None => std::future::pending().await,
     }
 }
 
@@ -242,10 +261,10 @@ impl SealingKey {
     }
 }
 
-/// From now until half of the statement's life is over.
-fn half_life(evidence: &StatedEvidence, now: u64) -> Duration {
+/// The Unix second at which half of what is left of the statement's life is over.
+fn half_life(evidence: &StatedEvidence, now: u64) -> u64 {
     let ends = evidence.statement().map_or(0, |statement| statement.valid_until);
-    Duration::from_secs((ends.saturating_sub(now) / 2).max(1))
+    now.saturating_add((ends.saturating_sub(now) / 2).max(1))
 }
 
 /// Whether it is only older than what would be stated now.

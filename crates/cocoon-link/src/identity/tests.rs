@@ -95,3 +95,25 @@ fn debug_shows_no_key() {
     );
     assert!(!shown.contains("certified") && shown.len() < 300, "{shown}");
 }
+
+#[tokio::test]
+async fn what_has_changed_beside_the_key_makes_a_new_identity_though_none_is_due() {
+    let current = CurrentIdentity::new(Identity::simulated(NOW).unwrap());
+    let mut changes = current.subscribe();
+    let before = *current.get().public_key();
+    current.renew(NOW + 1).await.unwrap();
+    assert!(changes.has_changed().unwrap());
+    let after = changes.borrow_and_update().clone();
+    assert_ne!(*after.public_key(), before);
+    assert_eq!(verdict(&after, NOW + 1), Ok(Tier::Simulated));
+}
+
+#[test]
+fn evidence_is_had_over_other_bytes_too() {
+    let simulated = Identity::simulated(NOW).unwrap();
+    let presented = simulated.evidence(&[7; 64], NOW).unwrap().unwrap();
+    assert_eq!(presented.quote, [7; 64]);
+    assert!(simulated.has_evidence());
+    let bare = Identity::without_evidence(NOW).unwrap();
+    assert!(!bare.has_evidence() && bare.evidence(&[7; 64], NOW).unwrap().is_none());
+}

@@ -363,6 +363,8 @@ async fn the_tier_is_the_statements_while_it_holds_and_the_links_after() -> anyh
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_sealing_key_is_a_new_statement() -> anyhow::Result<()> {
+    let log = Log::start()?;
+    let shown = async |network: &Network| anyhow::Ok(worker(network).await?["statement"].clone());
     within(LIMIT, async {
         let money = Money::start().await?;
         let (network, owner) = without_workers(&money).await?;
@@ -381,6 +383,18 @@ async fn a_new_sealing_key_is_a_new_statement() -> anyhow::Result<()> {
         }
         names.dedup();
         assert_eq!(names.len(), 3);
+
+        // The registry says something else that does not concern it: it was looked at again, and is still believed.
+        let verified = shown(&network).await?;
+        log.clear();
+        money.change(Change::AddWorkerHash([9; 32])).await?;
+        eventually("the proxy follows", async || {
+            log.says(&["the registry has changed"])
+        })
+        .await?;
+        tokio::time::sleep(POLL * 5).await;
+        assert_eq!(shown(&network).await?, verified);
+        assert!(!log.says(&["a worker's statement is refused"]));
         network.stop().await
     })
     .await
