@@ -196,7 +196,7 @@ impl Account {
         let prices = state.view.terms().prices;
         let worst = |most| {
             worst_case(
-                order.body.len() as u64,
+                order.billed_bytes(),
                 u64::from(order.max_tokens),
                 most,
                 prices.multipliers(),
@@ -259,6 +259,11 @@ impl Account {
             held,
             key_left: left.filter(is_lowered),
         })
+    }
+
+    /// The key with which the proxy signs charges and offers, as the chain names it.
+    pub(crate) const fn proxy_key(&self) -> [u8; 32] {
+        self.proxy_key
     }
 
     /// What the account still covers.
@@ -417,6 +422,16 @@ impl State {
 // === impl Feared ===
 
 impl Feared {
+    /// The id under which the request is known at the proxy.
+    pub(crate) fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// The same, where it is known only now.
+    pub(crate) fn set_request(&mut self, request: RequestId) {
+        self.request = request;
+    }
+
     /// The highest price at which the request may be served.
     pub(crate) fn max_coefficient(&self) -> Coefficient {
         self.max_coefficient

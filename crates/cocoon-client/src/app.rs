@@ -21,7 +21,7 @@ use crate::{
     allowance::Allowances,
     http::{self, Budget, Gateway, Limits},
     idempotency::{Answers, TIME_TO_LIVE},
-    links::{Links, Money},
+    links::{Common, Links, Money},
     metrics::GatewayMetrics,
     receipts::Receipts,
 };
@@ -128,15 +128,15 @@ impl App {
             }),
         };
         let proxies = proxies(config.proxies, money.as_ref())?;
-        let links = Links::start(
-            proxies,
-            options,
-            config.is_test,
-            config.allow_proxy_plaintext,
-            money.as_ref(),
-            &metrics,
-            &mut tasks,
-        );
+        let common = Common {
+            is_test: config.is_test,
+            allow_plaintext: config.allow_proxy_plaintext,
+            money: money.clone(),
+            trust: Arc::clone(&trust),
+            receipts: Arc::clone(&receipts),
+            metrics: metrics.clone(),
+        };
+        let links = Links::start(proxies, options, &common, &mut tasks);
         let kept = Arc::clone(&trust);
         tasks.spawn(async move { kept.keep().await });
         if let Some(allowances) = &allowances {
@@ -160,6 +160,7 @@ impl App {
                 tier: config.tier,
                 max_coefficient: config.max_coefficient,
                 accept_simulated: config.trust.accept_simulated,
+                seal: config.seal,
             },
         };
         Ok(Self {

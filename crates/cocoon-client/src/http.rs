@@ -7,12 +7,14 @@ mod budget;
 mod held;
 mod inference;
 mod models;
+mod offers;
 mod own;
 mod receipts;
 mod reply;
 mod route;
 mod scope;
 mod stream;
+mod tail;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +30,7 @@ use cocoon_web::{admin::Health, guard::Admitted, guard::Guard};
 
 use crate::{
     allowance::Allowances, forward::new_id, idempotency::Answers, links::Links, metrics::GatewayMetrics,
-    receipts::Receipts,
+    receipts::Receipts, sealed::SealOptions,
 };
 use body::Unread;
 pub(crate) use budget::Budget;
@@ -62,6 +64,7 @@ pub(crate) struct Limits {
     pub(crate) tier: TierPolicy,
     pub(crate) max_coefficient: Coefficient,
     pub(crate) accept_simulated: bool,
+    pub(crate) seal: SealOptions,
 }
 
 /// All routes; the guard is inside, so that its refusals look like every other one.
@@ -143,6 +146,10 @@ impl Gateway {
                     Err(refusal) => scope.refuse(&refusal, id),
                 }
             }
+            Route::Offers => match offers::show(self, &parts.uri).await {
+                Ok(answer) => scope.finish(answer),
+                Err(refusal) => scope.refuse(&refusal, id),
+            },
             Route::Account(asked) => {
                 let answer = account::serve(self, asked, admitted.key.as_ref(), unread).await;
                 match answer {

@@ -12,7 +12,7 @@ use std::{
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use cocoon_types::{Fault, Private, Refusal, Tier};
+use cocoon_types::{Fault, Private, Refusal, RequestId, Tier};
 use moka::policy::EvictionPolicy;
 
 /// How long an answer can be had again: past the retries of any SDK (minutes at most), short of keeping content around.
@@ -32,6 +32,8 @@ pub(crate) struct Stored {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) tier: Tier,
+    /// Of a sealed answer: its receipt's id.
+    pub(crate) receipt: Option<RequestId>,
     pub(crate) body: Private<Bytes>,
 }
 

@@ -9,15 +9,25 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use bytes::Bytes;
 use cocoon_accounting::ClientPolicy;
 use cocoon_attest::VerifiedPeer;
 use cocoon_chain::Purse;
 use cocoon_link::{Link, LinkOptions, Session};
 use cocoon_original::Bridge;
+use cocoon_seal::Receipt;
+use cocoon_tl::{TlObject as _, TlString, v3};
+use cocoon_trust::Trust;
 use cocoon_types::{Fault, Refusal, Tier, TierPolicy};
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
-use crate::{account::Account, metrics::GatewayMetrics};
+use crate::{
+    account::Account,
+    metrics::GatewayMetrics,
+    receipts::{Disagreement, Receipts},
+    sealed::Board,
+};
 pub(crate) use models::{Model, Models};
 
 /// The links to all configured proxies.
@@ -39,12 +49,17 @@ struct Target {
 /// A session that takes requests.
 #[derive(Debug)]
 struct Live {
+    addr: Arc<str>,
     session: Session,
     open: AtomicUsize,
     /// What pays for them.
     account: Option<Arc<Account>>,
     /// Between us and a proxy of protocol 2 or less, which reads them all.
     bridge: Option<Bridge>,
+    /// Whom requests are sealed for; without it the proxy reads them.
+    board: Option<Arc<Board>>,
+    /// The operator lets proxies read requests.
+    allow_plaintext: bool,
     /// The link to the proxy itself.
     outer: Link,
 }
@@ -54,6 +69,18 @@ struct Live {
 pub(crate) struct Money {
     pub(crate) purse: Arc<Purse>,
     pub(crate) policy: ClientPolicy,
+}
+
+/// What all links share.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) is_test: bool,
+    /// Proxies may read requests: those of protocol 2 or less, and all where there is no chain.
+    pub(crate) allow_plaintext: bool,
+    pub(crate) money: Option<Money>,
+    pub(crate) trust: Arc<Trust>,
+    pub(crate) receipts: Arc<Receipts>,
+    pub(crate) metrics: GatewayMetrics,
 }
 
 /// A chosen link, counted as in use until this is dropped.
@@ -71,10 +98,7 @@ impl Links {
     pub(crate) fn start(
         proxies: Vec<String>,
         options: LinkOptions,
-        is_test: bool,
-        allow_plaintext: bool,
-        money: Option<&Money>,
-        metrics: &GatewayMetrics,
+        common: &Common,
         tasks: &mut JoinSet<()>,
     ) -> Arc<Self> {
         let options = Arc::new(options);
@@ -91,10 +115,7 @@ impl Links {
             let keeper = target::Keeper {
                 target: Arc::clone(target),
                 options: Arc::clone(&options),
-                is_test,
-                allow_plaintext,
-                metrics: metrics.clone(),
-                money: money.cloned(),
+                common: common.clone(),
             };
             tasks.spawn(keeper.run());
         }
@@ -161,6 +182,15 @@ impl Links {
             .filter_map(|target| Some((target.addr.as_str(), target.live()?.account.clone()?)))
     }
 
+    /// What the linked proxies offer, with their addresses.
+    pub(crate) fn boards(&self) -> impl Iterator<Item = (&str, Arc<Board>, Link)> {
+        self.targets.iter().filter_map(|target| {
+            let live = target.live()?;
+            let board = live.board.clone()?;
+            Some((target.addr.as_str(), board, live.session.link().clone()))
+        })
+    }
+
     /// The models of all proxies, at most two seconds old.
     pub(crate) async fn models(&self) -> Arc<Models> {
         let lives: Vec<_> = self.live().map(|(_, live)| live).collect();
@@ -180,12 +210,20 @@ impl Links {
 impl Live {
     /// Whether the body of a request that accepts `tier` may be handed to this peer.
     ///
-    /// Until requests are sealed past the proxy, the proxy reads them, so its own tier must be acceptable. Of the workers of a
-    /// proxy of protocol 2 or less nothing is known (docs/adr/0006).
+    /// What is sealed past it, a proxy carries whatever its tier. What it reads goes only where the operator said so by name, and
+    /// its own tier must be acceptable, for which it counts as [`readable`]. Of the workers of a proxy of protocol 2 or less
+    /// nothing is known (docs/adr/0006).
     fn admit(&self, tier: TierPolicy) -> Result<(), Refusal> {
-        let peer = self.session.link().peer().tier();
-        let message = if !tier.accepts(peer) {
-            format!("the proxy is {peer}, the request accepts {tier}")
+        if self.is_sealed() {
+            return Ok(());
+        }
+        let peer = readable(self.session.link().peer().tier());
+        let message = if !self.allow_plaintext {
+            "requests cannot be sealed past this proxy, which would read them: the network has no chain (hint: `chain` and `root`, \
+             or allow_proxy_plaintext)"
+                .to_owned()
+        } else if !tier.accepts(peer) {
+            format!("the proxy would read the request and is {peer} for that; the request accepts {tier}")
         } else if self.is_plaintext() && !tier.accepts(Tier::Open) {
             format!("the proxy speaks protocol 2 or less, which is tier open; the request accepts {tier}")
         } else {
@@ -196,6 +234,19 @@ impl Live {
 
     fn is_plaintext(&self) -> bool {
         self.bridge.is_some()
+    }
+
+    fn is_sealed(&self) -> bool {
+        self.board.is_some()
+    }
+}
+
+/// What a tier is worth to a request that the proxy reads: somebody else than the client can, so that it is never
+/// `confidential`.
+pub(crate) fn readable(tier: Tier) -> Tier {
+    match tier {
+        Tier::Confidential => Tier::Attested,
+        tier => tier,
     }
 }
 
@@ -252,6 +303,21 @@ impl Slot {
         self.live.account.as_ref()
     }
 
+    /// Tells the proxy that a worker's receipt disagrees with what we know; it counts that against the worker. Best effort.
+    pub(crate) fn dispute(&self, receipt: &Receipt, disagreement: &Disagreement) {
+        let dispute = v3::Dispute {
+            leaf: receipt.leaf().0,
+            field: TlString::from_static(disagreement.field),
+            expected: Bytes::copy_from_slice(disagreement.expected.as_bytes()),
+            receipt: receipt.encode().into(),
+        };
+        // A link that has no room for it at once goes without.
+        let sent = self.live.session.link().send(dispute.to_boxed()).now_or_never();
+        if !matches!(sent, Some(Ok(()))) {
+            tracing::warn!(receipt = %receipt.leaf(), "the proxy was not told of a dispute");
+        }
+    }
+
     /// Whether the body of a request that accepts `tier` may be handed to this proxy.
     ///
     /// # Errors
@@ -260,7 +326,17 @@ impl Slot {
         self.live.admit(tier)
     }
 
-    /// Whether the proxy reads what it is sent, because its protocol is 2 or less.
+    /// Whom requests are sealed for; nothing where the proxy reads them.
+    pub(crate) fn board(&self) -> Option<&Arc<Board>> {
+        self.live.board.as_ref()
+    }
+
+    /// The proxy's address, as it was configured.
+    pub(crate) fn proxy(&self) -> Arc<str> {
+        Arc::clone(&self.live.addr)
+    }
+
+    /// Whether the proxy's protocol is 2 or less, of which nothing else is known.
     pub(crate) fn is_plaintext(&self) -> bool {
         self.live.is_plaintext()
     }

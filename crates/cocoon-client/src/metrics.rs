@@ -1,11 +1,14 @@
 //! What the gateway counts. Labels come from fixed lists; none is taken from a request.
 
+use cocoon_seal::Skip;
 use cocoon_types::{Endpoint, Fault, Usage};
 use cocoon_web::metrics::{Metrics, seconds_histogram};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
+
+use crate::sealed::OffersError;
 
 /// The gateway's metrics.
 #[derive(Clone, Debug)]
@@ -17,6 +20,12 @@ pub(crate) struct GatewayMetrics {
     first_byte: Family<Path, Histogram, fn() -> Histogram>,
     tokens: Family<Kind, Counter>,
     failovers: Family<Failure, Counter>,
+    appraisals: Family<Outcome, Counter>,
+    offers_refused: Family<Reason, Counter>,
+    skipped: Family<Reason, Counter>,
+    violations: Family<Reason, Counter>,
+    receipts: Family<Outcome, Counter>,
+    settlements: Family<Outcome, Counter>,
     /// Requests between their head and the end of their answer.
     pub(crate) open: Gauge,
     /// Links that can take requests.
@@ -46,6 +55,16 @@ struct Path {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Failure {
     fault: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -84,6 +103,36 @@ impl GatewayMetrics {
             failovers: all.register(
                 "client_failovers",
                 "Attempts that failed and were followed by another, by fault",
+                Family::default(),
+            ),
+            appraisals: all.register(
+                "client_appraisals",
+                "Offered workers whose evidence was appraised here (taken, refused)",
+                Family::default(),
+            ),
+            offers_refused: all.register(
+                "client_offers_refused",
+                "Offer lists that were not drawn from, by reason",
+                Family::default(),
+            ),
+            skipped: all.register(
+                "client_candidates_skipped",
+                "Candidates that did not serve: by the reason that they signed, or link_lost as the proxy says",
+                Family::default(),
+            ),
+            violations: all.register(
+                "client_sealed_violations",
+                "Sealed answers that were refused, by what was wrong",
+                Family::default(),
+            ),
+            receipts: all.register(
+                "client_receipts",
+                "Receipts of whole answers (agrees, disagrees)",
+                Family::default(),
+            ),
+            settlements: all.register(
+                "client_settlements",
+                "Signatures of worker and proxy over receipts and prices (verified, refused)",
                 Family::default(),
             ),
             open: all.register("client_open_requests", "Requests in flight", Gauge::default()),
@@ -128,6 +177,49 @@ impl GatewayMetrics {
         self.failovers
             .get_or_create(&Failure { fault: fault.code() })
             .inc();
+    }
+
+    /// The evidence of an offered worker was appraised.
+    pub(crate) fn appraised(&self, taken: bool) {
+        let outcome = if taken { "taken" } else { "refused" };
+        self.appraisals.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// An offer list is not drawn from.
+    pub(crate) fn offers_refused(&self, error: &OffersError) {
+        let reason = error.code();
+        self.offers_refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Candidates did not serve.
+    pub(crate) fn skips(&self, skips: &[Skip]) {
+        for skip in skips {
+            let reason = match skip {
+                Skip::ClaimedLost => "link_lost",
+                Skip::Refused(cocoon_seal::Reason::Busy) => "busy",
+                Skip::Refused(cocoon_seal::Reason::UnknownSession) => "unknown_session",
+                Skip::Refused(cocoon_seal::Reason::UnknownKey) => "unknown_key",
+                Skip::Refused(_) => "other",
+            };
+            self.skipped.get_or_create(&Reason { reason }).inc();
+        }
+    }
+
+    /// A sealed answer is refused.
+    pub(crate) fn violation(&self, reason: &'static str) {
+        self.violations.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A whole answer's receipt was compared.
+    pub(crate) fn receipt(&self, agrees: bool) {
+        let outcome = if agrees { "agrees" } else { "disagrees" };
+        self.receipts.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A receipt's signatures were checked.
+    pub(crate) fn settled(&self, verified: bool) {
+        let outcome = if verified { "verified" } else { "refused" };
+        self.settlements.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// An answer has come to its end with this usage.

@@ -3,9 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use cocoon_chain::{PurseKeys, PurseKeysError, PurseOptions};
+use cocoon_seal::MAX_CANDIDATES;
 use cocoon_trust::{TrustConfig, TrustKeys, TrustKeysError};
 use cocoon_types::{Coefficient, MAX_BODY_BYTES, Nanoton, TierPolicy};
 use serde::Deserialize;
+
+use crate::sealed::SealOptions;
 
 /// What may be set by flag, environment (`COCOON_CLIENT_*`) or file, in this order of precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Deserialize)]
@@ -47,8 +50,9 @@ pub struct Options {
     /// accept `simulated` by name [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_ACCEPT_SIMULATED")]
     pub accept_simulated: Option<bool>,
-    /// Use proxies of the original (protocol 2 or less) too, which read every request and every answer; such answers are
-    /// tier open, and only requests that accept open go there; needs `chain` [default: false]
+    /// Let proxies read requests and answers: those of the original (protocol 2 or less; such answers are tier open, and only
+    /// requests that accept open go there; needs `chain`), and all where there is no `chain` and so nothing to seal with; what a
+    /// proxy reads is never confidential, and every answer says so [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_ALLOW_PROXY_PLAINTEXT")]
     pub allow_proxy_plaintext: Option<bool>,
     /// What this node shows of its hardware: `none`, `machine` (this machine's TEE) or `development` (test networks only)
@@ -78,6 +82,17 @@ pub struct Options {
     /// Require API keys on loopback too [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_API_KEYS")]
     pub api_keys: Option<bool>,
+    /// Workers that a request is sealed for when it does not say, 1 to 8: each of them can read it, and one that is busy or gone is
+    /// replaced by the next at once [default: 2]
+    #[arg(long, value_name = "COUNT", env = "COCOON_CLIENT_CANDIDATES")]
+    pub candidates: Option<u64>,
+    /// Keep sessions with workers, so that later requests cost no public-key work; a worker can tell for ten minutes at most that
+    /// they are of one client, never of which [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_SESSIONS")]
+    pub sessions: Option<bool>,
+    /// Pad the parts of answers to 64-byte steps, so that the proxy learns less from their sizes [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "COCOON_CLIENT_PAD_ANSWERS")]
+    pub pad_answers: Option<bool>,
     /// How long the receipts of answers are kept, in memory, in seconds; 0 keeps none [default: 86400]
     #[arg(long, value_name = "SECONDS", env = "COCOON_CLIENT_KEEP_RECEIPTS_S")]
     pub keep_receipts_s: Option<u64>,
@@ -139,12 +154,14 @@ pub struct Config {
     pub is_test: bool,
     /// What this node shows, and whom it links to.
     pub trust: TrustConfig,
-    /// Proxies of protocol 2 or less are used, which read everything.
+    /// Proxies may read everything: those of protocol 2 or less, and all without a chain.
     pub allow_proxy_plaintext: bool,
     /// Where the API keys are; nothing for the default.
     pub state_dir: Option<PathBuf>,
     /// Keys are required on loopback too.
     pub api_keys: bool,
+    /// How requests are sealed.
+    pub(crate) seal: SealOptions,
     /// How long receipts are kept.
     pub keep_receipts: Duration,
     /// Most receipts that are kept.
@@ -251,6 +268,9 @@ impl Options {
             proxy_images: first_filled(self.proxy_images, file.proxy_images),
             state_dir: self.state_dir.or(file.state_dir),
             api_keys: self.api_keys.or(file.api_keys),
+            candidates: self.candidates.or(file.candidates),
+            sessions: self.sessions.or(file.sessions),
+            pad_answers: self.pad_answers.or(file.pad_answers),
             keep_receipts_s: self.keep_receipts_s.or(file.keep_receipts_s),
             max_receipts: self.max_receipts.or(file.max_receipts),
             allowed_origins: first_filled(self.allowed_origins, file.allowed_origins),
@@ -336,6 +356,7 @@ impl Options {
             0,
             MAX_POW_DIFFICULTY.into(),
         )?;
+        let candidates = in_range("candidates", self.candidates, 2, 1, MAX_CANDIDATES as u64)?;
         let keep_receipts_s = in_range("keep_receipts_s", self.keep_receipts_s, DAY_S, 0, 30 * DAY_S)?;
         let max_receipts = in_range(
             "max_receipts",
@@ -374,6 +395,11 @@ impl Options {
             allow_proxy_plaintext: self.allow_proxy_plaintext.unwrap_or(false),
             state_dir: self.state_dir,
             api_keys: self.api_keys.unwrap_or(false),
+            seal: SealOptions {
+                candidates: u8::try_from(candidates).unwrap_or(1),
+                remember: self.sessions.unwrap_or(true),
+                padded: self.pad_answers.unwrap_or(true),
+            },
             keep_receipts: Duration::from_secs(keep_receipts_s),
             max_receipts: match keep_receipts_s {
                 0 => 0,

@@ -3,8 +3,6 @@
 //! In memory only, and gone with the process: a receipt beside its salts can test guesses at what was asked, so that it
 //! belongs on no disk that its reader did not choose. No text of a request or an answer is here, only salted hashes.
 
-#![expect(dead_code, reason = "the sealed path fills it")]
-
 mod view;
 
 use std::{
@@ -22,6 +20,7 @@ use cocoon_web::keys::KeyId;
 
 use crate::sealed::Worker;
 pub use view::receipt_json;
+pub(crate) use view::skip_words;
 
 /// The receipts of this gateway's sealed requests.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ pub(crate) struct Kept {
     pub(crate) proxy_key: [u8; 32],
     pub(crate) ended: Arc<Ended>,
     pub(crate) worker: Arc<Worker>,
-    pub(crate) offers: OfferList,
+    pub(crate) offers: Arc<OfferList>,
     /// What the proxy said of the candidates before the one that served.
     pub(crate) skipped: Vec<Skip>,
     pub(crate) disagreement: Option<Disagreement>,
@@ -168,10 +167,13 @@ impl Receipts {
                 .or_insert_with(|| CountersignCheck::new(role, signer));
             check.check(leaf, countersign)
         };
-        let signed = Countersign::decode(worker)?;
-        let signer = *kept.worker.key.receipt_key();
-        check(Role::Worker, signer, leaf, &signed).map_err(Unsettled::Worker)?;
-        kept.signed = Some(signed);
+        // Empty when the worker did not sign in time.
+        if !worker.is_empty() {
+            let signed = Countersign::decode(worker)?;
+            let signer = *kept.worker.key.receipt_key();
+            check(Role::Worker, signer, leaf, &signed).map_err(Unsettled::Worker)?;
+            kept.signed = Some(signed);
+        }
         if charge.is_empty() {
             return Ok(());
         }

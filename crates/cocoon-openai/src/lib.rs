@@ -21,6 +21,6 @@ pub use body::{MAX_CHOICES, MAX_MEMBERS, RequestBody};
 pub use errors::{error_body, error_event};
 pub use json::{MAX_DEPTH, fold_name};
 pub use meter::{MAX_ANSWER_BYTES, MeterError, Metered, UsageMeter, usage_of};
-pub use note::{Costs, Note, NotedStream, noted, unnoted};
+pub use note::{Costs, Note, NotedStream, noted, unnoted, usage_in};
 pub use options::{CocoonOptions, MAX_TIMEOUT};
 pub use sse::{MAX_EVENT_BYTES, SseBatch, SseError, SseEvent, SseReader};

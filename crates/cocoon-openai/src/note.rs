@@ -85,6 +85,15 @@ pub fn noted(body: &[u8], note: impl FnOnce(&Usage) -> Option<Note>) -> Option<B
     Some(out.freeze())
 }
 
+/// The usage that a whole answer tells.
+pub fn usage_in(body: &[u8]) -> Option<Usage> {
+    let members = members(body, MAX_MEMBERS).ok()?;
+    let usage = members
+        .iter()
+        .find_map(|(name, value)| (name == "usage").then(|| value.get()))?;
+    usage_of(usage.as_bytes())
+}
+
 /// The answer as it was before [`noted`] or [`NotedStream`], whole or as a stream of events; what holds no note of ours comes
 /// back as it is.
 pub fn unnoted(body: &[u8]) -> Bytes {

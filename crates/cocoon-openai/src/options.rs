@@ -20,6 +20,8 @@ pub struct CocoonOptions {
     pub max_price: Option<Nanoton>,
     /// `balance`: whether the answer should tell what is left in the account.
     pub balance: bool,
+    /// `candidates`: how many workers the request is sealed for, 1 to 8.
+    pub candidates: Option<u8>,
 }
 
 impl CocoonOptions {
@@ -73,6 +75,15 @@ impl CocoonOptions {
                     };
                     options.balance = wanted;
                 }
+                "candidates" => {
+                    let Some(count) = value.parse().ok().filter(|count| (1..=8).contains(count)) else {
+                        return wrong(
+                            "cocoon.candidates",
+                            "`cocoon.candidates` must be an integer from 1 to 8",
+                        );
+                    };
+                    options.candidates = Some(count);
+                }
                 "timeout" => {
                     let Some(timeout) = seconds(value) else {
                         return wrong(
@@ -85,7 +96,7 @@ impl CocoonOptions {
                 _ => {
                     return wrong(
                         "cocoon",
-                        "`cocoon` holds an unknown member; known are tier, max_coefficient, max_price, balance and timeout",
+                        "`cocoon` holds an unknown member; known are tier, max_coefficient, max_price, balance, candidates and timeout",
                     );
                 }
             }
@@ -112,12 +123,12 @@ mod tests {
     #[test]
     fn all_members_are_read() {
         let options = CocoonOptions::parse(
-            br#"{"tier":"open+simulated","max_coefficient":1500,"timeout":0.5,"max_price":7,"balance":true}"#,
+            br#"{"tier":"open+simulated","max_coefficient":1500,"timeout":0.5,"max_price":7,"balance":true,"candidates":3}"#,
         )
         .unwrap();
         assert_eq!(
-            (options.max_price, options.balance),
-            (Some(Nanoton::new(7)), true)
+            (options.max_price, options.balance, options.candidates),
+            (Some(Nanoton::new(7)), true, Some(3))
         );
         assert_eq!(
             options.tier,
@@ -142,6 +153,8 @@ mod tests {
             r#"{"max_price":-1}"#,
             r#"{"max_price":0.5}"#,
             r#"{"balance":1}"#,
+            r#"{"candidates":0}"#,
+            r#"{"candidates":9}"#,
             r#"{"timeout":0}"#,
             r#"{"timeout":-1}"#,
             r#"{"timeout":1e300}"#,

@@ -34,6 +34,7 @@ pub use answer::open::{AnswerError, AnswerOpener, Content, Ended, Opened};
 pub use answer::seal::{AnswerSealer, AnswerSpec};
 pub use answer::{AnswerHead, MAX_CONTENT};
 pub use codec::Malformed;
+pub use content::pad::padded_body;
 pub use digest::Digest;
 pub use error::{SealError, SealingKeysError};
 pub use head::{ClearCopy, EncodedHead, Head};

@@ -4,6 +4,7 @@
 
 mod change;
 mod deploy;
+mod offers;
 mod show;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum NetworkCommand {
     Deploy(deploy::DeployArgs),
     /// Show the registry
     Show,
+    /// What your gateway was offered, by epoch: compare with another client
+    Offers(offers::OffersArgs),
     /// Allow an image of proxies or workers
     AllowImage(change::ImageArgs),
     /// No longer allow an image
@@ -82,10 +85,15 @@ pub(crate) async fn run(args: NetworkArgs) -> anyhow::Result<ExitCode> {
             )
         })
     };
-    let on = args.chain.open()?;
     let json = args.json;
+    if let NetworkCommand::Offers(offers) = &args.command {
+        // No chain is asked for these.
+        return offers::run(offers, json).await;
+    }
+    let on = args.chain.open()?;
     let (root, change) = match args.command {
         NetworkCommand::Deploy(deploy) => return deploy::run(deploy, &args.wallet, &on, json).await,
+        NetworkCommand::Offers(offers) => return offers::run(&offers, json).await,
         NetworkCommand::Show => {
             let root = root()?;
             show::print(root, &read(&on, root).await?, json);

@@ -1,15 +1,19 @@
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
-use cocoon_link::{AnswerEvent, AnswerReceiver, BodySender, Exchange};
-use cocoon_types::{Coefficient, Fault, Refusal, Tier};
-use tokio::time::{Instant, timeout_at};
+use bytes::Bytes;
+use cocoon_link::{AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, BodySender, Exchange};
+use cocoon_seal::BodySealer;
+use cocoon_types::{Coefficient, Fault, Refusal, RequestId, Tier};
+use cocoon_web::{clock::unix_now, keys::KeyId};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Order, presentable, timed_out};
+use super::{Failed, Order, presentable, timed_out};
 use crate::{
     account::{Account, Feared},
-    links::Slot,
+    links::{Slot, readable},
+    receipts::{Kept, Receipts},
+    sealed::{Concluded, Step, Unsealer},
 };
-use bytes::Bytes;
 
 /// An answer whose first bytes are there. Dropping it before its end cancels the request all the way to the engine.
 pub(crate) struct Answer {
@@ -28,9 +32,16 @@ pub(crate) struct Answer {
     deadline: Instant,
     /// What it may cost, until it is known what it did cost.
     feared: Option<Feared>,
+    /// Opens it; nothing where the proxy could read it.
+    sealed: Option<Unsealer>,
+    holder: Option<KeyId>,
+    request: RequestId,
     /// Keeps the link counted as in use.
     slot: Slot,
 }
+
+/// How long the proxy may take to settle what was answered.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The body on its way; goes on while the answer is read, should an engine answer before it has everything.
 type Upload = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -48,27 +59,112 @@ impl Answer {
         order: &Order,
         feared: Option<Feared>,
     ) -> Result<Self, Refusal> {
+        let (sender, receiver) = exchange.split();
+        let upload = Box::pin(upload(sender, order.body.clone()));
+        let tier = readable(slot.peer().tier());
+        let mut answer = Self::new(slot, receiver, order, feared, upload, tier);
+        answer.head(order).await?;
+        answer.first = Some(answer.event().await?);
+        Ok(answer)
+    }
+
+    /// As [`Self::begin`], sealed past the proxy.
+    ///
+    /// # Errors
+    /// The refusal, and whether the same proxy may do better at once.
+    pub(super) async fn begin_sealed(
+        slot: Slot,
+        exchange: Exchange,
+        order: &Order,
+        feared: Feared,
+        (body, unsealer): (BodySealer, Unsealer),
+    ) -> Result<Self, Failed> {
+        let (sender, receiver) = exchange.split();
+        let upload = Box::pin(upload_sealed(sender, body));
+        let mut answer = Self::new(slot, receiver, order, Some(feared), upload, Tier::Confidential);
+        answer.sealed = Some(unsealer);
+        if let Err(refusal) = answer.sealed_head().await {
+            return Err(answer.failed(refusal));
+        }
+        // From the first part on it is authentic, and not tried again; a worker that breaks off in it has sent nothing else.
+        answer.first = Some(answer.event().await?);
+        Ok(answer)
+    }
+
+    fn new(
+        slot: Slot,
+        receiver: AnswerReceiver,
+        order: &Order,
+        feared: Option<Feared>,
+        upload: Upload,
+        tier: Tier,
+    ) -> Self {
         if let Some((account, feared)) = slot.account().zip(feared.as_ref()) {
             account.begun(feared);
         }
-        let (sender, receiver) = exchange.split();
-        let mut answer = Self {
+        Self {
             status: 0,
             content_type: String::new(),
-            tier: slot.peer().tier(),
+            tier,
             coefficient: feared
                 .as_ref()
                 .map_or(order.max_coefficient, Feared::max_coefficient),
             first: None,
-            upload: Some(Box::pin(upload(sender, order.body.clone()))),
+            upload: Some(upload),
             receiver,
             deadline: order.deadline,
+            request: feared.as_ref().map_or(RequestId([0; 32]), Feared::request),
             feared,
+            sealed: None,
+            holder: order.holder.clone(),
             slot,
+        }
+    }
+
+    /// What a sealed request that came to no answer means.
+    fn failed(&mut self, refusal: Refusal) -> Failed {
+        let skipped = self.receiver.skipped();
+        let Some(unsealer) = &mut self.sealed else {
+            return refusal.into();
         };
-        answer.head(order).await?;
-        answer.first = Some(answer.event().await?);
-        Ok(answer)
+        match unsealer.refused(skipped) {
+            Ok(again) => Failed { refusal, again },
+            Err(violation) => violation.into(),
+        }
+    }
+
+    /// Takes the head of a sealed answer. Nothing in it is believed before a part has opened, which it is bound to.
+    async fn sealed_head(&mut self) -> Result<(), Refusal> {
+        let head = self.received_head().await?;
+        let Some(unsealer) = &mut self.sealed else {
+            return Ok(());
+        };
+        let said = unsealer.head(head.sealed)?;
+        if !(200..600).contains(&said.status) {
+            return Err(Refusal::new(
+                Fault::ProtocolViolation,
+                "the answer has a status that is none",
+            ));
+        }
+        self.status = said.status;
+        self.content_type = said.content_type;
+        self.coefficient = said.coefficient;
+        // What our own appraisal found; a worker may say less of itself, never more.
+        self.tier = unsealer
+            .worker()
+            .map_or(said.tier, |worker| weaker(worker.tier, said.tier));
+        Ok(())
+    }
+
+    async fn received_head(&mut self) -> Result<AnswerHead, Refusal> {
+        let received = loop {
+            tokio::select! {
+                biased;
+                head = self.receiver.head() => break head,
+                () = sent(&mut self.upload) => {}
+            }
+        };
+        received.map_err(|refusal| self.refused(refusal))
     }
 
     /// The next bytes or the end, within the request's deadline. Cancel-safe.
@@ -86,14 +182,7 @@ impl Answer {
     }
 
     async fn head(&mut self, order: &Order) -> Result<(), Refusal> {
-        let head = loop {
-            tokio::select! {
-                biased;
-                head = self.receiver.head() => break head,
-                () = sent(&mut self.upload) => {}
-            }
-        };
-        let head = head.map_err(|refusal| self.refused(refusal))?;
+        let head = self.received_head().await?;
         if !(200..600).contains(&head.status) {
             return Err(Refusal::new(
                 Fault::ProtocolViolation,
@@ -115,7 +204,7 @@ impl Answer {
             return Err(Refusal::new(Fault::ProtocolViolation, message));
         }
         self.status = head.status;
-        self.tier = weaker(self.tier, head.tier);
+        self.tier = weaker(self.tier, readable(head.tier));
         self.coefficient = head.coefficient;
         self.content_type = head.content_type;
         Ok(())
@@ -132,9 +221,37 @@ impl Answer {
         }
     }
 
-    /// Whether the proxy has read it, because its protocol is 2 or less.
+    /// Whether the proxy's protocol is 2 or less.
     pub(crate) fn is_plaintext(&self) -> bool {
         self.slot.is_plaintext()
+    }
+
+    /// What opens it, and the id of the request on its leg: the receipt's name. Nothing where the proxy could read it.
+    pub(crate) fn sealed(&self) -> Option<(RequestId, &Unsealer)> {
+        Some((self.request, self.sealed.as_ref()?))
+    }
+
+    /// To be called once, at the end of a whole answer: compares its receipt with what is known here, and with the completion
+    /// tokens that its own text named, keeps it, and disputes it where they disagree.
+    pub(crate) fn conclude(&mut self, receipts: &Receipts, completion: Option<u64>) -> Option<Concluded> {
+        let concluded = self.sealed.as_mut()?.conclude(completion)?;
+        if let Some(disagreement) = &concluded.disagreement {
+            self.slot.dispute(&concluded.ended.receipt, disagreement);
+        }
+        receipts.keep(Kept {
+            holder: self.holder.take(),
+            kept_at: unix_now(),
+            proxy: self.slot.proxy(),
+            proxy_key: concluded.proxy_key,
+            ended: Arc::clone(&concluded.ended),
+            worker: Arc::clone(&concluded.worker),
+            offers: Arc::clone(&concluded.offers),
+            skipped: concluded.skipped.clone(),
+            disagreement: concluded.disagreement.clone(),
+            signed: None,
+            charge: None,
+        });
+        Some(concluded)
     }
 
     /// What pays for it.
@@ -143,19 +260,64 @@ impl Answer {
     }
 
     async fn event(&mut self) -> Result<AnswerEvent, Refusal> {
-        let event = loop {
-            tokio::select! {
-                biased;
-                event = self.receiver.next() => break event?,
-                () = sent(&mut self.upload) => {}
+        loop {
+            let event = self.received().await;
+            let Some(unsealer) = &mut self.sealed else {
+                let event = event?;
+                self.account_for(&event);
+                return Ok(event);
+            };
+            let end = match (event, unsealer.usage()) {
+                // The receipt came sealed, and with it the end: what the proxy adds or withholds changes nothing.
+                (_, Some(usage)) => usage,
+                (Ok(AnswerEvent::Part(part)), None) => match unsealer.part(part)? {
+                    Step::Content(part) => return Ok(AnswerEvent::Part(part)),
+                    Step::Whole => continue,
+                },
+                (Ok(AnswerEvent::End(_)), None) => return Err(unsealer.cut()),
+                (Err(refusal), None) => return Err(refusal),
+            };
+            let event = AnswerEvent::End(AnswerEnd {
+                usage: end,
+                engine_time: Duration::ZERO,
+                receipt: None,
+            });
+            self.account_for(&event);
+            return Ok(event);
+        }
+    }
+
+    /// What the link gives next. Once a sealed answer is whole, only the proxy's own end is waited for, which says that the
+    /// request is settled: not long.
+    async fn received(&mut self) -> Result<AnswerEvent, Refusal> {
+        let whole = self
+            .sealed
+            .as_ref()
+            .is_some_and(|unsealer| unsealer.usage().is_some());
+        let wait = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    event = self.receiver.next() => break event,
+                    () = sent(&mut self.upload) => {}
+                }
             }
         };
-        if let AnswerEvent::End(end) = &event
+        if whole {
+            timeout(SETTLED_WITHIN, wait)
+                .await
+                .unwrap_or_else(|_| Err(timed_out()))
+        } else {
+            wait.await
+        }
+    }
+
+    fn account_for(&mut self, event: &AnswerEvent) {
+        if let AnswerEvent::End(end) = event
             && let (Some(account), Some(feared)) = (self.slot.account(), self.feared.take())
         {
             account.receipted(feared, &end.usage, self.coefficient);
         }
-        Ok(event)
     }
 }
 
@@ -174,6 +336,16 @@ impl fmt::Debug for Answer {
             .field("tier", &self.tier)
             .finish_non_exhaustive()
     }
+}
+
+async fn upload_sealed(mut sender: BodySender, mut body: BodySealer) {
+    while let Ok(Some(piece)) = body.next_piece() {
+        let last = body.is_done();
+        if sender.send(piece, last).await.is_err() || last {
+            return;
+        }
+    }
+    // A piece that cannot be sealed: dropping the sender cancels the request.
 }
 
 async fn upload(mut sender: BodySender, body: Bytes) {

@@ -1,5 +1,7 @@
 //! One inference request: read, understand, forward, answer.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue},
@@ -7,7 +9,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use cocoon_link::AnswerEvent;
-use cocoon_openai::{RequestBody, noted};
+use cocoon_openai::{RequestBody, noted, usage_in};
 use cocoon_types::{Endpoint, Fault, ModelName, Private, Refusal};
 use cocoon_web::keys::Holder;
 use tokio::time::Instant;
@@ -21,11 +23,12 @@ use super::{
     own::Own,
     reply,
     scope::Scope,
-    stream::{self, Form, Head, Record},
+    stream::{self, Flow, Form, Head, Record},
 };
 use crate::{
     forward::{Answer, Order, forward},
     idempotency::{Begin, Running, Stored},
+    sealed::SealOptions,
 };
 
 /// Largest answer that is waited for whole, in bytes, so that a failure on the way is still a proper error. A larger one
@@ -110,14 +113,19 @@ async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Pla
             .and_then(|holder| Some(gateway.allowances.as_ref()?.of(holder))),
         deadline: started + own.timeout,
         body: body.to_bytes(),
+        seal: SealOptions {
+            candidates: own.candidates,
+            ..gateway.limits.seal
+        },
+        holder: asked.key.map(|holder| holder.id.clone()),
     };
     let running = match idempotency_key(asked.headers)? {
         None => None,
         Some(key) => {
             let scope = asked.key.map_or(&b""[..], |key| key.id.as_str().as_bytes());
-            let [tier, timeout, coefficient, price] = Own::raw(asked.headers);
+            let [tier, timeout, coefficient, price, candidates] = Own::raw(asked.headers);
             let path = asked.endpoint.path().as_bytes();
-            let request = [path, &taken.bytes, tier, timeout, coefficient, price];
+            let request = [path, &taken.bytes, tier, timeout, coefficient, price, candidates];
             match gateway.answers.begin(scope, key, &request).await? {
                 Begin::Replay(done) => return Ok(Plan::Replay(done.answer.clone())),
                 Begin::Serve(running) => Some(running),
@@ -140,8 +148,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
 }
 
 fn replay(stored: Stored) -> Response {
-    let body = Body::from(stored.body.into_exposed());
-    let mut answer = reply::answer(stored.status, &stored.content_type, stored.tier, body);
+    let head = Head {
+        status: stored.status,
+        content_type: stored.content_type,
+        tier: stored.tier,
+        receipt: stored.receipt,
+    };
+    let mut answer = reply::answer(&head, Body::from(stored.body.into_exposed()));
     answer
         .headers_mut()
         .insert("idempotent-replayed", HeaderValue::from_static("true"));
@@ -161,41 +174,39 @@ async fn respond(
         status: answer.status,
         content_type: std::mem::take(&mut answer.content_type),
         tier: answer.tier,
+        receipt: answer.sealed().map(|(receipt, _)| receipt),
     };
     let record = |running: Option<Running>| Some(Record::new(running?, head.clone(), gateway.budget.hold()));
     if reply::is_event_stream(&head.content_type) {
         let record = record(running);
-        return stream::respond(
-            &head,
-            Form::Events { id: id.to_owned() },
-            Bytes::new(),
+        let form = Form::Events { id: id.to_owned() };
+        let flow = Flow {
             answer,
-            record,
-            bill,
             scope,
-        );
+            receipts: Arc::clone(&gateway.receipts),
+        };
+        return stream::respond(&head, form, Bytes::new(), flow, record, Some(bill));
     }
     match collect(gateway, &mut answer).await {
         Ok(Collected::Whole(body, hold)) => {
-            let body = match &bill {
-                Some(bill) => noted(&body, |usage| bill.note(usage)).unwrap_or(body),
-                None => body,
-            };
+            let completion = usage_in(&body).map(|usage| usage.completion());
+            let concluded = answer.conclude(&gateway.receipts, completion);
+            let body = noted(&body, |usage| bill.note(usage, concluded.as_ref())).unwrap_or(body);
             if let Some(running) = running.filter(|_| head.may_be_kept()) {
                 running.keep(head.clone().with(body.clone())).await;
             }
             scope.sent(body.len());
-            scope.finish(reply::answer(
-                head.status,
-                &head.content_type,
-                head.tier,
-                Body::new(Held::new(body, hold)),
-            ))
+            scope.finish(reply::answer(&head, Body::new(Held::new(body, hold))))
         }
         Ok(Collected::Begun(begun)) => {
             let record = record(running);
             // Too large to be held, so that there is no place for a bill in it.
-            stream::respond(&head, Form::Whole, begun, answer, record, None, scope)
+            let flow = Flow {
+                answer,
+                scope,
+                receipts: Arc::clone(&gateway.receipts),
+            };
+            stream::respond(&head, Form::Whole, begun, flow, record, None)
         }
         Err(refusal) => scope.refuse(&refusal, id),
     }
@@ -236,6 +247,7 @@ impl Head {
             status: self.status,
             content_type: self.content_type,
             tier: self.tier,
+            receipt: self.receipt,
             body: Private::new(body),
         }
     }

@@ -12,6 +12,11 @@ pub(super) const TIER: &str = "x-cocoon-tier";
 const TIMEOUT: &str = "x-cocoon-timeout";
 const MAX_COEFFICIENT: &str = "x-cocoon-max-coefficient";
 const MAX_PRICE: &str = "x-cocoon-max-price";
+const CANDIDATES: &str = "x-cocoon-candidates";
+/// Whether the proxy could not read it.
+pub(super) const SEALED: &str = "x-cocoon-sealed";
+/// The id of its receipt.
+pub(super) const RECEIPT: &str = "x-cocoon-receipt";
 
 /// What a request has asked for, or gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,7 @@ pub(super) struct Own {
     pub(super) max_coefficient: Coefficient,
     pub(super) max_price: Option<Nanoton>,
     pub(super) balance: bool,
+    pub(super) candidates: u8,
 }
 
 // === impl Own ===
@@ -50,6 +56,12 @@ impl Own {
             "an integer in nanoTON, 1000000000 = 1 TON",
             |text| text.parse().ok().map(Nanoton::new),
         )?;
+        let candidates = header(
+            headers,
+            CANDIDATES,
+            "an integer from 1 to 8: how many workers the request is sealed for",
+            |text| text.parse().ok().filter(|count| (1..=8).contains(count)),
+        )?;
         let own = Self {
             tier: one(TIER, tier, body.tier)?.unwrap_or(limits.tier),
             timeout: one(TIMEOUT, timeout, body.timeout)?.unwrap_or(limits.timeout),
@@ -57,6 +69,7 @@ impl Own {
                 .unwrap_or(limits.max_coefficient),
             max_price: one(MAX_PRICE, max_price, body.max_price)?,
             balance: body.balance,
+            candidates: one(CANDIDATES, candidates, body.candidates)?.unwrap_or(limits.seal.candidates),
         };
         if own.timeout > limits.max_timeout {
             let most = limits.max_timeout.as_secs();
@@ -73,8 +86,8 @@ impl Own {
     }
 
     /// The headers of ours as they came: a request that is sent again must have the same ones.
-    pub(super) fn raw(headers: &HeaderMap) -> [&[u8]; 4] {
-        [TIER, TIMEOUT, MAX_COEFFICIENT, MAX_PRICE]
+    pub(super) fn raw(headers: &HeaderMap) -> [&[u8]; 5] {
+        [TIER, TIMEOUT, MAX_COEFFICIENT, MAX_PRICE, CANDIDATES]
             .map(|name| headers.get(name).map_or(&b""[..], |value| value.as_bytes()))
     }
 }
@@ -125,6 +138,7 @@ mod tests {
     use cocoon_types::{Coefficient, Fault, Tier, TierPolicy};
 
     use super::{Limits, Own};
+    use crate::sealed::SealOptions;
 
     fn limits() -> Limits {
         Limits {
@@ -135,6 +149,11 @@ mod tests {
             tier: TierPolicy::CONFIDENTIAL,
             max_coefficient: Coefficient::DEFAULT_LIMIT,
             accept_simulated: false,
+            seal: SealOptions {
+                candidates: 2,
+                remember: true,
+                padded: true,
+            },
         }
     }
 

@@ -6,9 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cocoon_openai::error_body;
-use cocoon_types::{Refusal, Tier};
+use cocoon_types::Refusal;
 
-use super::own;
+use super::{own, stream::Head};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// When to come back after a 503, in seconds; what is missing then is usually back within moments.
@@ -30,13 +30,21 @@ pub(super) fn error(refusal: &Refusal, id: &str) -> Response {
     answer
 }
 
-/// An engine's answer: its status and media type, the tier that served it, and a body.
-pub(super) fn answer(status: u16, content_type: &str, tier: Tier, body: Body) -> Response {
+/// An engine's answer: its status and media type, the tier that served it, whether a proxy could read it, and a body.
+pub(super) fn answer(head: &Head, body: Body) -> Response {
+    let content_type = head.content_type.as_str();
     let mut answer = Response::new(body);
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *answer.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type(content_type));
-    headers.insert(own::TIER, HeaderValue::from_static(tier.as_str()));
+    headers.insert(own::TIER, HeaderValue::from_static(head.tier.as_str()));
+    let sealed = if head.receipt.is_some() { "true" } else { "false" };
+    headers.insert(own::SEALED, HeaderValue::from_static(sealed));
+    if let Some(receipt) = head.receipt
+        && let Ok(receipt) = HeaderValue::from_str(&receipt.to_string())
+    {
+        headers.insert(own::RECEIPT, receipt);
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if is_event_stream(content_type) {
         // nginx holds a stream back otherwise.

@@ -16,6 +16,8 @@ pub(super) enum Route {
     Receipts,
     /// One receipt.
     Receipt(String),
+    /// What proxies have offered.
+    Offers,
     Health,
     Metrics,
     Unknown,
@@ -33,6 +35,7 @@ impl Route {
             "/cocoon/v1/account/topup" => Self::Account(Asked::TopUp),
             "/cocoon/v1/account/withdraw" => Self::Account(Asked::Withdraw),
             "/cocoon/v1/account/close" => Self::Account(Asked::Close),
+            "/cocoon/v1/offers" => Self::Offers,
             "/v1/receipts" => Self::Receipts,
             "/health" => Self::Health,
             "/metrics" => Self::Metrics,
@@ -68,7 +71,7 @@ impl Route {
 }
 
 /// Undoes percent-encoding; nothing when it is broken, or longer than any name.
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     if text.len() > 3 * ModelName::MAX_BYTES {
         return None;
     }

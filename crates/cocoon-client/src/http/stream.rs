@@ -1,18 +1,25 @@
 //! Answers that are passed on as they come.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use axum::{body::Body, response::Response};
 use bytes::{Bytes, BytesMut};
 use cocoon_link::AnswerEvent;
 use cocoon_openai::{Note, NotedStream, error_event};
-use cocoon_types::{Fault, Refusal, Tier, Usage};
+use cocoon_types::{Fault, Refusal, RequestId, Tier, Usage};
 use futures_util::stream;
 
-use super::{bill::Bill, budget::Hold, reply, scope::Scope};
+use super::{
+    bill::Bill,
+    budget::Hold,
+    reply,
+    scope::Scope,
+    tail::{Tail, TailError},
+};
 use crate::{
     forward::Answer,
     idempotency::{MAX_ANSWER_BYTES, Running},
+    receipts::Receipts,
 };
 
 /// What precedes an answer's bytes.
@@ -21,6 +28,16 @@ pub(super) struct Head {
     pub(super) status: u16,
     pub(super) content_type: String,
     pub(super) tier: Tier,
+    /// Of a sealed answer: its receipt's id.
+    pub(super) receipt: Option<RequestId>,
+}
+
+/// An answer that goes on.
+pub(super) struct Flow {
+    pub(super) answer: Answer,
+    pub(super) scope: Scope,
+    /// Where its receipt is kept.
+    pub(super) receipts: Arc<Receipts>,
 }
 
 /// How a failure in the middle of the answer is told.
@@ -47,19 +64,16 @@ pub(super) struct Record {
 #[derive(Debug)]
 struct Broken;
 
-/// What a usage in the stream is noted with.
-type Billing = Box<dyn FnMut(&Usage) -> Option<Note> + Send>;
-
 struct Pump {
     form: Form,
     status: u16,
     /// What was read already.
     begun: Bytes,
     /// What is still going on; nothing once the end was seen.
-    rest: Option<(Answer, Scope)>,
+    rest: Option<Flow>,
     record: Option<Record>,
-    /// Writes what it cost into the stream.
-    bill: Option<NotedStream<Billing>>,
+    /// Writes what it cost into the stream, and holds its end back.
+    bill: Option<(Bill, Tail)>,
     /// The last byte given ended an event.
     between_events: bool,
 }
@@ -69,29 +83,23 @@ pub(super) fn respond(
     head: &Head,
     form: Form,
     begun: Bytes,
-    answer: Answer,
+    flow: Flow,
     mut record: Option<Record>,
     bill: Option<Bill>,
-    scope: Scope,
 ) -> Response {
-    scope.sent(begun.len());
+    flow.scope.sent(begun.len());
     record = record.and_then(|record| record.and(&begun));
     let pump = Pump {
         form,
         status: head.status,
         begun,
-        rest: Some((answer, scope)),
+        rest: Some(flow),
         record,
-        bill: bill.map(|bill| NotedStream::new(Box::new(move |usage: &Usage| bill.note(usage)) as Billing)),
+        bill: bill.map(|bill| (bill, Tail::default())),
         between_events: true,
     };
     let parts = stream::unfold(pump, async |mut pump| pump.next().await.map(|part| (part, pump)));
-    reply::answer(
-        head.status,
-        &head.content_type,
-        head.tier,
-        Body::from_stream(parts),
-    )
+    reply::answer(head, Body::from_stream(parts))
 }
 
 // === impl Pump ===
@@ -102,12 +110,12 @@ impl Pump {
             return Some(Ok(std::mem::take(&mut self.begun)));
         }
         loop {
-            let (answer, scope) = self.rest.as_mut()?;
+            let Flow { answer, scope, .. } = self.rest.as_mut()?;
             match answer.next().await {
                 Ok(AnswerEvent::Part(part)) if part.is_empty() => {}
                 Ok(AnswerEvent::Part(part)) => {
                     let part = match &mut self.bill {
-                        Some(bill) => match bill.push(part) {
+                        Some((bill, tail)) => match push(bill, tail, part) {
                             // The event goes on in the next part.
                             Ok(part) if part.is_empty() => continue,
                             Ok(part) => part,
@@ -121,17 +129,12 @@ impl Pump {
                     return Some(Ok(part));
                 }
                 Ok(AnswerEvent::End(end)) => {
-                    let (_, scope) = self.rest.take()?;
-                    scope.used(&end.usage);
-                    if let Some(record) = self.record.take() {
-                        record.keep().await;
-                    }
-                    scope.end(self.status, None);
-                    return None;
+                    let flow = self.rest.take()?;
+                    return self.end(flow, &end.usage).await;
                 }
                 Err(refusal) => {
                     self.record = None;
-                    let (_, scope) = self.rest.take()?;
+                    let Flow { scope, .. } = self.rest.take()?;
                     scope.end(self.status, Some(refusal.fault));
                     return Some(self.tell(&refusal));
                 }
@@ -139,11 +142,39 @@ impl Pump {
         }
     }
 
+    /// The answer is whole: its receipt is kept, and what was held back goes out.
+    async fn end(&mut self, flow: Flow, usage: &Usage) -> Option<Result<Bytes, Broken>> {
+        let Flow {
+            mut answer,
+            scope,
+            receipts,
+        } = flow;
+        scope.used(usage);
+        let (bill, (tail, told)) = match self.bill.take() {
+            Some((bill, tail)) => (Some(bill), tail.finish()),
+            None => (None, (Bytes::new(), None)),
+        };
+        let concluded = answer.conclude(&receipts, told.map(|usage| usage.completion()));
+        let tail = match bill {
+            Some(bill) if !tail.is_empty() => {
+                noted_events(&tail, |usage| bill.note(usage, concluded.as_ref()))
+            }
+            _ => tail,
+        };
+        scope.sent(tail.len());
+        self.record = self.record.take().and_then(|record| record.and(&tail));
+        if let Some(record) = self.record.take() {
+            record.keep().await;
+        }
+        scope.end(self.status, None);
+        (!tail.is_empty()).then_some(Ok(tail))
+    }
+
     /// The stream is none that can be carried.
     fn give_up(&mut self) -> Option<Result<Bytes, Broken>> {
         let refusal = Refusal::new(Fault::ProtocolViolation, "the answer is no stream of events");
         self.record = None;
-        let (_, scope) = self.rest.take()?;
+        let Flow { scope, .. } = self.rest.take()?;
         scope.end(self.status, Some(refusal.fault));
         Some(self.tell(&refusal))
     }
@@ -162,6 +193,28 @@ impl Pump {
         bytes.extend_from_slice(&event);
         Ok(bytes.freeze())
     }
+}
+
+/// What may go out of the next bytes; usage that is told on the way is noted.
+fn push(bill: &Bill, tail: &mut Tail, part: Bytes) -> Result<Bytes, TailError> {
+    let part = tail.push(part)?;
+    if memchr::memmem::find(&part, b"\"usage\"").is_none() {
+        return Ok(part);
+    }
+    Ok(noted_events(&part, |usage| bill.note(usage, None)))
+}
+
+fn noted_events(events: &Bytes, note: impl FnMut(&Usage) -> Option<Note>) -> Bytes {
+    // They were read as events before.
+    let mut noting = NotedStream::new(note);
+    let Ok(noted) = noting.push(events.clone()) else {
+        return events.clone();
+    };
+    let rest = noting.finish();
+    if rest.is_empty() {
+        return noted;
+    }
+    [noted, rest].concat().into()
 }
 
 fn ends_event(part: &[u8]) -> bool {

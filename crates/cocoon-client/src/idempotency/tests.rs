@@ -10,6 +10,7 @@ fn stored(body: impl Into<Bytes>) -> Stored {
         status: 200,
         content_type: "application/json".into(),
         tier: Tier::Open,
+        receipt: None,
         body: Private::new(body.into()),
     }
 }

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use cocoon_accounting::Pushed;
 use cocoon_link::{EnginePlace, Event, Events, Hello, Identity, LinkOptions, Redial, Session, dial};
 use cocoon_original::{Terms, VERSIONS, join_server};
-use cocoon_tl::{TlObject as _, client, peek_id, proxy};
+use cocoon_seal::Digest;
+use cocoon_tl::{TlObject as _, client, peek_id, proxy, v3};
 use cocoon_types::{Fault, Tier, error_line};
 use cocoon_web::clock::unix_now;
 use tokio::{
@@ -21,10 +22,12 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Live, Money, Target, handshake};
+use super::{Common, Live, Money, Target, handshake};
 use crate::{
     account::{self, Account},
     metrics::GatewayMetrics,
+    receipts::Receipts,
+    sealed::Board,
 };
 
 /// Of answers through a proxy of protocols 0 to 2: nothing is known of its workers that we could appraise, and it reads
@@ -49,12 +52,7 @@ const NOT_ANSWERED: i32 = 621;
 pub(super) struct Keeper {
     pub(super) target: Arc<Target>,
     pub(super) options: Arc<LinkOptions>,
-    pub(super) is_test: bool,
-    /// Whether proxies of protocol 2 or less, which read every request, may be used.
-    pub(super) allow_plaintext: bool,
-    pub(super) metrics: GatewayMetrics,
-    /// Who pays, in a network where requests cost something.
-    pub(super) money: Option<Money>,
+    pub(super) common: Common,
 }
 
 /// What a proxy says on one link.
@@ -62,6 +60,12 @@ struct Told {
     events: Events,
     /// What it says of the account is held against this.
     pushed: Option<Pushed>,
+}
+
+/// Who takes what a proxy says.
+struct Hearing {
+    receipts: Arc<Receipts>,
+    metrics: GatewayMetrics,
 }
 
 // === impl Keeper ===
@@ -74,13 +78,14 @@ impl Keeper {
         let mut waits = 0;
         // Outlives links: what a proxy said before is held against what it says next.
         let mut account: Option<Arc<Account>> = None;
+        let mut board: Option<Arc<Board>> = None;
         let mut keeping = JoinSet::new();
         loop {
             while links.try_join_next().is_some() {}
-            match self.connect(account.clone(), &mut waits).await {
+            match self.connect(account.clone(), &mut board, &mut waits).await {
                 Ok((live, told, mut identity)) => {
                     redial.up();
-                    if let (Some(found), Some(money)) = (&live.account, &self.money)
+                    if let (Some(found), Some(money)) = (&live.account, &self.common.money)
                         && !account.as_ref().is_some_and(|known| Arc::ptr_eq(known, found))
                     {
                         keeping.spawn(account::keep(Arc::clone(found), Arc::clone(&money.purse)));
@@ -88,11 +93,18 @@ impl Keeper {
                     }
                     last_failure.clear();
                     let link = live.session.link().clone();
-                    tracing::info!(proxy = %self.target.addr, tier = %link.peer().tier(), "linked");
+                    tracing::info!(proxy = %self.target.addr, tier = %link.peer().tier(), sealed = live.board.is_some(), "linked");
+                    if live.board.is_none() && self.common.allow_plaintext {
+                        tracing::warn!(proxy = %self.target.addr, "this proxy reads requests and answers (allow_proxy_plaintext)");
+                    }
                     let expires = self.expires(&live);
                     let left = expires.duration_since(Instant::now());
                     self.target.set(Arc::clone(&live));
-                    links.spawn(look_after(Arc::clone(&self.target), live, told, expires));
+                    let hearing = Hearing {
+                        receipts: Arc::clone(&self.common.receipts),
+                        metrics: self.common.metrics.clone(),
+                    };
+                    links.spawn(look_after(Arc::clone(&self.target), live, told, hearing, expires));
                     let renewal = async {
                         tokio::select! {
                             () = sleep(left - RENEW_BEFORE.min(left / 3)) => {}
@@ -108,7 +120,7 @@ impl Keeper {
                     }
                 }
                 Err(failure) => {
-                    self.metrics.link_failures.inc();
+                    self.common.metrics.link_failures.inc();
                     // The same failure every ten seconds is said once.
                     if failure != last_failure {
                         tracing::warn!(proxy = %self.target.addr, %failure, "no link");
@@ -129,6 +141,7 @@ impl Keeper {
     async fn connect(
         &self,
         known: Option<Arc<Account>>,
+        board: &mut Option<Arc<Board>>,
         waits: &mut u32,
     ) -> Result<(Arc<Live>, Told, watch::Receiver<Arc<Identity>>), String> {
         let identity = self.options.identity();
@@ -141,13 +154,13 @@ impl Keeper {
         let (link, inbox) = dial(&self.target.addr, &self.options)
             .await
             .map_err(|error| error_line(&error))?;
-        let payer = self.money.as_ref().map(|money| handshake::Payer {
+        let payer = self.common.money.as_ref().map(|money| handshake::Payer {
             purse: &money.purse,
             policy: money.policy,
             known,
             may_wait: *waits < MAX_WAITS,
         });
-        let run = handshake::run(&link, self.is_test, self.allow_plaintext, payer);
+        let run = handshake::run(&link, self.common.is_test, self.common.allow_plaintext, payer);
         let handshake::Connected { account, version } = match run.await {
             Ok(connected) => connected,
             Err(error) => {
@@ -162,7 +175,7 @@ impl Keeper {
         };
         *waits = 0;
         let outer = link.clone();
-        let (link, inbox, bridge) = match &self.money {
+        let (link, inbox, bridge) = match &self.common.money {
             Some(money) if VERSIONS.contains(&version) => {
                 let (link, inbox, bridge) = join_server((link, inbox), terms(money, version), ORIGINAL_TIER)
                     .await
@@ -180,8 +193,19 @@ impl Keeper {
         };
         let (session, events) = Session::start(link, inbox, hello, Fault::ProxyLost);
         let (account, pushed) = account.unzip();
+        // Offers are signed with the key that the chain names for the proxy's payments.
+        if let Some(proxy) = account.as_ref().map(|account| account.proxy_key())
+            && bridge.is_none()
+            && !board.as_ref().is_some_and(|board| board.proxy() == proxy)
+        {
+            let (trust, metrics) = (Arc::clone(&self.common.trust), self.common.metrics.clone());
+            *board = Some(Arc::new(Board::new(proxy, trust, metrics)));
+        }
         let open = AtomicUsize::new(0);
         let live = Live {
+            addr: self.target.addr.as_str().into(),
+            board: board.clone().filter(|_| account.is_some() && bridge.is_none()),
+            allow_plaintext: self.common.allow_plaintext,
             session,
             open,
             account,
@@ -205,7 +229,13 @@ fn terms(money: &Money, version: i32) -> Terms {
 }
 
 /// Reads a link until it ends; closes it when its evidence expires, or when it was replaced and its requests have ended.
-async fn look_after(target: Arc<Target>, live: Arc<Live>, told: Told, expires: Instant) {
+async fn look_after(target: Arc<Target>, live: Arc<Live>, told: Told, hearing: Hearing, expires: Instant) {
+    let offers = async {
+        match &live.board {
+            Some(board) => board.keep(live.session.link()).await,
+            None => std::future::pending().await,
+        }
+    };
     let replaced = async {
         while target.offers(&live) || live.open.load(Ordering::Relaxed) > 0 {
             sleep(DRAIN_STEP).await;
@@ -219,7 +249,8 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, told: Told, expires: I
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = listen(&live, told) => {}
+        () = listen(&live, told, &hearing) => {}
+        () = offers => {}
         () = ask_what_is_signed(&live) => {}
         () = ask_for_refund(&live) => {}
         () = replaced => match live.outer.withdrawal() {
@@ -233,7 +264,7 @@ async fn look_after(target: Arc<Target>, live: Arc<Live>, told: Told, expires: I
 }
 
 /// Reads what the proxy says until the link ends.
-async fn listen(live: &Live, told: Told) {
+async fn listen(live: &Live, told: Told, hearing: &Hearing) {
     let link = live.session.link();
     let Told {
         mut events,
@@ -243,7 +274,7 @@ async fn listen(live: &Live, told: Told) {
         match event {
             Event::Hello(_) => {}
             Event::Message(message) => {
-                if let Err(reason) = hear(live, pushed.as_mut(), message) {
+                if let Err(reason) = hearing.hear(live, pushed.as_mut(), message) {
                     tracing::warn!(reason, "the proxy is left");
                     link.close(&reason);
                     return;
@@ -323,18 +354,43 @@ async fn ask_for_refund(live: &Live) {
     }
 }
 
-/// What a proxy says one-way: what it has signed after each request.
-fn hear(live: &Live, pushed: Option<&mut Pushed>, message: Bytes) -> Result<(), String> {
-    let Some((account, pushed)) = live.account.as_ref().zip(pushed) else {
-        return Ok(());
-    };
-    if peek_id(&message) != Some(proxy::ClientRequestPayment::ID) {
-        // A newer proxy may say things that we do not know.
-        return Ok(());
+// === impl Hearing ===
+
+impl Hearing {
+    /// What a proxy says one-way: what it has signed after each request, and the signatures over receipts.
+    fn hear(&self, live: &Live, pushed: Option<&mut Pushed>, message: Bytes) -> Result<(), String> {
+        let Some((account, pushed)) = live.account.as_ref().zip(pushed) else {
+            return Ok(());
+        };
+        match peek_id(&message) {
+            Some(proxy::ClientRequestPayment::ID) => {
+                let told = proxy::ClientRequestPayment::from_boxed(message)
+                    .map_err(|_| "a proxy.clientRequestPayment that does not parse".to_owned())?;
+                account
+                    .settled(pushed, &told)
+                    .map_err(|untrue| untrue.to_string())
+            }
+            Some(v3::Settled::ID) => {
+                let settled = v3::Settled::from_boxed(message)
+                    .map_err(|_| "a cocoon.settled that does not parse".to_owned())?;
+                self.settled(&settled.receipts);
+                Ok(())
+            }
+            // A newer proxy may say things that we do not know.
+            _ => Ok(()),
+        }
     }
-    let told = proxy::ClientRequestPayment::from_boxed(message)
-        .map_err(|_| "a proxy.clientRequestPayment that does not parse".to_owned())?;
-    account
-        .settled(pushed, &told)
-        .map_err(|untrue| untrue.to_string())
+
+    /// A signature that is wrong makes the receipt worth no less, and its proxy no better: it is counted, and the receipt stays
+    /// without it.
+    fn settled(&self, receipts: &[v3::Charged]) {
+        for one in receipts {
+            let leaf = Digest(one.leaf);
+            let settled = self.receipts.settled(leaf, &one.worker, &one.charge, &one.proxy);
+            self.metrics.settled(settled.is_ok());
+            if let Err(error) = settled {
+                tracing::warn!(receipt = %leaf, error = error_line(&error), "a receipt is not signed as it should be");
+            }
+        }
+    }
 }

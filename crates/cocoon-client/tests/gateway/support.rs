@@ -25,6 +25,8 @@ pub(crate) fn options(proxies: &[&FakeProxy]) -> Options {
         proxies: proxies.iter().map(|proxy| proxy.addr.to_string()).collect(),
         is_test: Some(true),
         accept_simulated: Some(true),
+        // There is no chain, so that nothing can be sealed.
+        allow_proxy_plaintext: Some(true),
         tier: Some("open+simulated".into()),
         ..Options::default()
     }

@@ -22,8 +22,8 @@ pub(crate) const fn bucket(x: u64) -> u64 {
     x.div_ceil(step).saturating_mul(step)
 }
 
-/// Padded size of a body of so many bytes.
-pub(crate) const fn padded_body(length: usize) -> u64 {
+/// Padded size of a body of so many bytes: what the proxy sees, and reserves for (docs/sealing.md 3.3).
+pub const fn padded_body(length: usize) -> u64 {
     bucket((length as u64).saturating_add(1))
 }
 

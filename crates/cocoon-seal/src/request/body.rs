@@ -36,6 +36,11 @@ impl BodySealer {
         }
     }
 
+    /// Whether the last piece is out.
+    pub const fn is_done(&self) -> bool {
+        self.left.is_none()
+    }
+
     /// The next piece; `None` after the last.
     ///
     /// # Errors

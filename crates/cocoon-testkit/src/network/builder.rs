@@ -159,6 +159,9 @@ impl NetworkBuilder {
                 .map(|proxy| proxy.clients_addr().to_string());
             let mut options = client_options(proxies.collect());
             (self.client)(0, &mut options);
+            // Without a chain nothing can be sealed.
+            let sealed = options.chain.is_some();
+            options.allow_proxy_plaintext = options.allow_proxy_plaintext.or((!sealed).then_some(true));
             let mut config = options.build()?;
             (self.trust)(0, &mut config.trust);
             network.gateway = Some(GatewayNode::start(config).await?);
