@@ -11,7 +11,7 @@ mod spending;
 use std::{fmt, io, path::PathBuf};
 
 use aws_lc_rs::{constant_time, digest, rand};
-use cocoon_types::{Nanoton, Private};
+use cocoon_types::{Nanoton, Private, TierPolicy};
 use serde::{Deserialize, Serialize};
 
 pub use file::KeyFile;
@@ -60,6 +60,28 @@ pub struct KeyLimits {
     /// So much in all; in nanoTON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Nanoton>,
+    /// No request with this key may accept less, and one that names no tier gets this one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "tier_text")]
+    pub min_tier: Option<TierPolicy>,
+}
+
+/// A policy as its words, as in `attested` or `confidential+simulated`.
+mod tier_text {
+    use cocoon_types::TierPolicy;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the member")]
+    pub(super) fn serialize<S: Serializer>(tier: &Option<TierPolicy>, to: S) -> Result<S::Ok, S::Error> {
+        match tier {
+            Some(tier) => to.collect_str(tier),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<TierPolicy>, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map(Some).map_err(|_| D::Error::custom("not a tier"))
+    }
 }
 
 /// Whose key opened the door.

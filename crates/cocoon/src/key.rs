@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use cocoon_types::Nanoton;
+use cocoon_types::{Nanoton, TierPolicy};
 use cocoon_web::clock::unix_now;
 use cocoon_web::keys::{
     KeyError, KeyFile, KeyLimits, KeyRecord, NewKey, Spending, SpendingFile, default_dir,
@@ -60,7 +60,7 @@ enum KeyCommand {
     },
 }
 
-/// What may be spent with a key, in a network with payments.
+/// What may be done with a key: spent, in a network with payments, and at which tier.
 #[derive(Clone, Copy, Debug, Args)]
 struct LimitArgs {
     /// At most so many TON on each day, UTC
@@ -69,6 +69,10 @@ struct LimitArgs {
     /// At most so many TON in all
     #[arg(long, value_name = "TON")]
     budget: Option<Nanoton>,
+    /// Lowest tier that requests with this key may accept, as in attested or confidential+simulated; also what they get when they
+    /// name none [default: what the request names, else the gateway's]
+    #[arg(long, value_name = "TIER")]
+    min_tier: Option<TierPolicy>,
 }
 
 /// Runs the sub-command. Data goes to stdout, talk to stderr.
@@ -194,7 +198,8 @@ fn list_json(keys: &[KeyRecord], spending: &Spending) -> String {
 fn allowed(limits: &KeyLimits) -> String {
     let daily = limits.daily.map(|limit| format!("{limit} a day"));
     let total = limits.total.map(|limit| format!("{limit} in all"));
-    let all: Vec<_> = daily.into_iter().chain(total).collect();
+    let tier = limits.min_tier.map(|tier| format!("at {tier} or better"));
+    let all: Vec<_> = daily.into_iter().chain(total).chain(tier).collect();
     if all.is_empty() {
         "what there is".to_owned()
     } else {
@@ -231,6 +236,7 @@ impl From<LimitArgs> for KeyLimits {
         Self {
             daily: args.daily_limit,
             total: args.budget,
+            min_tier: args.min_tier,
         }
     }
 }
@@ -259,7 +265,18 @@ mod tests {
     #[test]
     fn limits_are_said_in_words() {
         let ton = |nano| Some(Nanoton::new(nano));
-        let said = |daily, total| allowed(&KeyLimits { daily, total });
+        let said = |daily, total| {
+            allowed(&KeyLimits {
+                daily,
+                total,
+                min_tier: None,
+            })
+        };
+        let strict = KeyLimits {
+            min_tier: Some("attested".parse().unwrap()),
+            ..KeyLimits::default()
+        };
+        assert_eq!(allowed(&strict), "at attested or better");
         assert_eq!(said(None, None), "what there is");
         assert_eq!(said(ton(500_000_000), None), "0.5 TON a day");
         assert_eq!(

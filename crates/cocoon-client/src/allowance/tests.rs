@@ -9,6 +9,7 @@ fn holder(dir: &std::path::Path, daily: u64) -> Holder {
     let limits = KeyLimits {
         daily: Some(Nanoton::new(daily)),
         total: None,
+        min_tier: None,
     };
     let record = KeyFile::in_dir(dir).create("app", limits, 0).unwrap().record;
     Holder {

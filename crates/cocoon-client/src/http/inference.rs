@@ -98,7 +98,10 @@ async fn plan(gateway: &Gateway, asked: &Asked<'_>, taken: &Taken) -> Result<Pla
     }
     let started = Instant::now();
     let mut body = RequestBody::parse(asked.endpoint, &taken.bytes)?;
-    let own = Own::new(asked.headers, &body.take_cocoon()?, &gateway.limits)?;
+    let own = {
+        let min_tier = asked.key.and_then(|holder| holder.limits.min_tier);
+        Own::new(asked.headers, &body.take_cocoon()?, min_tier, &gateway.limits)?
+    };
     let model = ModelName::new(body.model())
         .map_err(|error| Refusal::new(Fault::UnknownModel, error.to_string()).about("model"))?;
     let order = Order {

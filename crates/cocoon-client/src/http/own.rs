@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use cocoon_openai::CocoonOptions;
-use cocoon_types::{Coefficient, Fault, Nanoton, Refusal, TierPolicy};
+use cocoon_types::{Coefficient, Fault, Nanoton, Refusal, Tier, TierPolicy};
 
 use super::Limits;
 
@@ -29,14 +29,21 @@ pub(super) struct Own {
     pub(super) candidates: u8,
 }
 
+const TIERS: [Tier; 4] = [Tier::Confidential, Tier::Attested, Tier::Open, Tier::Simulated];
+
 // === impl Own ===
 
 impl Own {
     /// Header and body say the same or only one of them speaks; the configuration speaks for what neither says.
     ///
     /// # Errors
-    /// [`Fault::InvalidRequest`] for a value that is none, a contradiction, or more than the configuration allows.
-    pub(super) fn new(headers: &HeaderMap, body: &CocoonOptions, limits: &Limits) -> Result<Self, Refusal> {
+    /// [`Fault::Forbidden`] for a tier below that of the API key; [`Fault::InvalidRequest`] for a value that is none, a contradiction, or more than the configuration allows.
+    pub(super) fn new(
+        headers: &HeaderMap,
+        body: &CocoonOptions,
+        min_tier: Option<TierPolicy>,
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
         let tier = header(
             headers,
             TIER,
@@ -62,8 +69,21 @@ impl Own {
             "an integer from 1 to 8: how many workers the request is sealed for",
             |text| text.parse().ok().filter(|count| (1..=8).contains(count)),
         )?;
+        let tier = one(TIER, tier, body.tier)?;
+        if let (Some(asked), Some(least)) = (tier, min_tier)
+            && let Some(too_low) = TIERS
+                .into_iter()
+                .find(|tier| asked.accepts(*tier) && !least.accepts(*tier))
+        {
+            return Err(Refusal::new(
+                Fault::Forbidden,
+                format!(
+                    "this API key does not allow tier {too_low}: its requests accept {least} or less than that"
+                ),
+            ));
+        }
         let own = Self {
-            tier: one(TIER, tier, body.tier)?.unwrap_or(limits.tier),
+            tier: tier.or(min_tier).unwrap_or(limits.tier),
             timeout: one(TIMEOUT, timeout, body.timeout)?.unwrap_or(limits.timeout),
             max_coefficient: one(MAX_COEFFICIENT, coefficient, body.max_coefficient)?
                 .unwrap_or(limits.max_coefficient),
@@ -167,7 +187,7 @@ mod tests {
 
     #[test]
     fn header_and_body_and_configuration() {
-        let own = Own::new(&HeaderMap::new(), &CocoonOptions::default(), &limits()).unwrap();
+        let own = Own::new(&HeaderMap::new(), &CocoonOptions::default(), None, &limits()).unwrap();
         assert_eq!((own.tier, own.timeout.as_secs()), (TierPolicy::CONFIDENTIAL, 600));
         let body = CocoonOptions {
             tier: Some(TierPolicy::at_least(Tier::Attested)),
@@ -178,7 +198,7 @@ mod tests {
             ("x-cocoon-tier", "attested"),
             ("x-cocoon-max-coefficient", "1500"),
         ]);
-        let own = Own::new(&given, &body, &limits()).unwrap();
+        let own = Own::new(&given, &body, None, &limits()).unwrap();
         assert_eq!(own.tier, TierPolicy::at_least(Tier::Attested));
         assert_eq!(own.timeout, Duration::from_millis(1500));
         assert_eq!(own.max_coefficient.per_mille(), 1500);
@@ -211,9 +231,23 @@ mod tests {
             ),
         ];
         for (headers, body) in cases {
-            let refusal = Own::new(&headers, &body, &limits()).unwrap_err();
+            let refusal = Own::new(&headers, &body, None, &limits()).unwrap_err();
             assert_eq!(refusal.fault, Fault::InvalidRequest);
             assert!(refusal.message.contains("x-cocoon-"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_keys_tier_is_the_default_and_the_floor() {
+        let least: TierPolicy = "attested".parse().unwrap();
+        let of = |tier: Option<&str>| {
+            let given = tier.map_or_else(HeaderMap::new, |tier| headers(&[("x-cocoon-tier", tier)]));
+            Own::new(&given, &CocoonOptions::default(), Some(least), &limits()).map(|own| own.tier)
+        };
+        assert_eq!(of(None).unwrap(), least);
+        assert_eq!(of(Some("confidential")).unwrap(), TierPolicy::CONFIDENTIAL);
+        for lower in ["open", "attested+simulated", "simulated"] {
+            assert_eq!(of(Some(lower)).unwrap_err().fault, Fault::Forbidden, "{lower}");
         }
     }
 }

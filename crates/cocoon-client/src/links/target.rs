@@ -196,7 +196,7 @@ impl Keeper {
         // Offers are signed with the key that the chain names for the proxy's payments.
         if let Some(proxy) = account.as_ref().map(|account| account.proxy_key())
             && bridge.is_none()
-            && !board.as_ref().is_some_and(|board| board.proxy() == proxy)
+            && board.as_ref().is_none_or(|board| board.proxy() != proxy)
         {
             let (trust, metrics) = (Arc::clone(&self.common.trust), self.common.metrics.clone());
             *board = Some(Arc::new(Board::new(proxy, trust, metrics)));

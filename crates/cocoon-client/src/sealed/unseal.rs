@@ -26,7 +26,7 @@ pub(crate) struct Unsealer {
 #[derive(Debug)]
 pub(super) enum State {
     /// No head has come.
-    Asked(Pending),
+    Asked(Box<Pending>),
     Opening(Box<AnswerOpener>, Arc<Worker>),
     Whole(Box<Ended>, Arc<Worker>),
     /// Something was wrong, or the exchange was taken out.
@@ -69,7 +69,7 @@ impl Unsealer {
         Self {
             board,
             drawn,
-            state: State::Asked(pending),
+            state: State::Asked(Box::new(pending)),
             skipped: Vec::new(),
         }
     }

@@ -236,7 +236,7 @@ async fn a_key_spends_its_daily_limit_and_no_more() -> anyhow::Result<()> {
         let file = KeyFile::in_dir(dir.path());
         let daily = |nano| KeyLimits {
             daily: Some(Nanoton::new(nano)),
-            total: None,
+            ..KeyLimits::default()
         };
         let poor = file.create("app", daily(100_000), 0)?;
         let rich = file.create("own", KeyLimits::default(), 0)?;

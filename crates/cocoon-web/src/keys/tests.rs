@@ -123,6 +123,7 @@ async fn limits_are_kept_changed_and_told() {
     let limits = |daily, total| KeyLimits {
         daily: Some(Nanoton::new(daily)),
         total: Some(Nanoton::new(total)),
+        min_tier: Some("attested".parse().unwrap()),
     };
     let new = file.create("app", limits(5, 9), 7).unwrap();
     let ring = KeyRing::open(file.clone()).unwrap();
@@ -162,6 +163,7 @@ fn what_was_spent_is_of_a_day_and_of_all_days() {
     let limits = KeyLimits {
         daily: Some(ton(20)),
         total: Some(ton(25)),
+        min_tier: None,
     };
     let left = |held, day| spent.left(&limits, ton(held), day * DAY).map(Nanoton::nano);
     assert_eq!(

@@ -116,6 +116,9 @@ async fn an_answer_that_is_not_sealed_or_of_another_request_is_refused() {
     violated(&refusal, "another request");
 }
 
+/// What the proxy says of those who were passed over.
+type Said<'a> = dyn Fn(&World, &EncodedHead) -> Vec<Bytes> + 'a;
+
 #[tokio::test]
 async fn whoever_is_passed_over_must_have_said_so() {
     let mut world = world().await;
@@ -127,7 +130,7 @@ async fn whoever_is_passed_over_must_have_said_so() {
     drop(unsealer);
     let busy = world.refusal(0, &request, Reason::Busy);
     // Each time a new exchange, with what the proxy says of the first candidate.
-    let mut say = async |skipped: Option<&dyn Fn(&World, &EncodedHead) -> Vec<Bytes>>| {
+    let mut say = async |skipped: Option<&Said<'_>>| {
         let (mut sealed, drawn) = world.seal();
         let head = sealed.head.clone();
         let answered = world.serve(1, &mut sealed, |_| {});
