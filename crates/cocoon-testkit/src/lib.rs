@@ -8,3 +8,4 @@ pub mod hostile;
 pub mod money;
 pub mod network;
 pub mod original;
+pub mod relay;

@@ -18,6 +18,7 @@ mod loss;
 mod original;
 mod pace;
 mod paid;
+mod sealed;
 mod sharing;
 mod tiers;
 mod trust;
