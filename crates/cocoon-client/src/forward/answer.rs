@@ -127,7 +127,7 @@ impl Answer {
         let Some(unsealer) = &mut self.sealed else {
             return refusal.into();
         };
-        match unsealer.refused(skipped) {
+        match unsealer.refused(refusal.fault, skipped) {
             Ok(again) => Failed { refusal, again },
             Err(violation) => violation.into(),
         }

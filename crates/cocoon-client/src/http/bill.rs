@@ -106,7 +106,7 @@ impl Bill {
 
 /// The receipt's name, and once the answer is whole what it comes to. It is asked for at `/v1/receipts/ID`.
 fn receipt(id: RequestId, concluded: Option<&Concluded>) -> Value {
-    let mut value = json!({"id": id.to_string()});
+    let mut value = json!({"id": hex::encode(id.0)});
     if let Some(concluded) = concluded {
         let receipt = &concluded.ended.receipt;
         value["leaf"] = json!(receipt.leaf().to_string());

@@ -41,7 +41,7 @@ pub(super) fn answer(head: &Head, body: Body) -> Response {
     let sealed = if head.receipt.is_some() { "true" } else { "false" };
     headers.insert(own::SEALED, HeaderValue::from_static(sealed));
     if let Some(receipt) = head.receipt
-        && let Ok(receipt) = HeaderValue::from_str(&receipt.to_string())
+        && let Ok(receipt) = HeaderValue::from_str(&hex::encode(receipt.0))
     {
         headers.insert(own::RECEIPT, receipt);
     }

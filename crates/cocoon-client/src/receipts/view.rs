@@ -11,7 +11,7 @@ pub fn receipt_json(receipt: &Receipt) -> Value {
     let usage = &closing.usage;
     json!({
         "leaf": receipt.leaf().to_string(),
-        "request_id": receipt.request_id.to_string(),
+        "request_id": hex::encode(receipt.request_id.0),
         "request_hash": receipt.request_hash.to_string(),
         "answer_hash": receipt.answer_hash.to_string(),
         "worker_key": receipt.key_id.to_string(),
@@ -77,7 +77,7 @@ impl Kept {
             .map(|it| json!({"field": it.field, "expected": it.expected}));
         let skipped: Vec<String> = self.skipped.iter().map(skip_words).collect();
         json!({
-            "id": self.id().to_string(),
+            "id": hex::encode(self.id().0),
             "object": "cocoon.receipt",
             "kept_at": self.kept_at,
             "proxy": &*self.proxy,

@@ -168,6 +168,12 @@ impl Board {
         Ok(list)
     }
 
+    /// Draws from this model's list no longer: the proxy, or a worker on it, does not know it any more. The next request asks
+    /// anew; what was seen stays in the book, so that another list for the same epoch is caught.
+    pub(super) fn doubt(&self, model: &ModelName) {
+        self.offers().lists.remove(model);
+    }
+
     /// Keeps the lists of models that are asked for fresh, and asks for the evidence of new workers, so that no request has to
     /// wait for either. Ends with its link.
     pub(crate) async fn keep(&self, link: &Link) {

@@ -1,6 +1,7 @@
 //! A proxy that does what it should not, between this gateway's sealing and real workers' opening.
 
 mod answers;
+mod capture;
 mod offers;
 
 use std::sync::Arc;
@@ -46,9 +47,14 @@ fn model() -> ModelName {
 }
 
 fn real(seed: u8, tier: Tier) -> Real {
+    real_with(seed, tier, &mut SystemRandom)
+}
+
+/// Its sealing key is made of this randomness.
+fn real_with(seed: u8, tier: Tier, random: &mut dyn Random) -> Real {
     let signing = SigningKey::from_seed(&[seed; 32]).unwrap();
     let mut keys = SealingKeys::new(*signing.public(), Limits::default());
-    let key = keys.advance(unix_now(), &mut SystemRandom).unwrap().unwrap();
+    let key = keys.advance(unix_now(), random).unwrap().unwrap();
     let statement = Bytes::from([&[seed][..], key.bytes()].concat());
     let worker = Worker {
         digest: Digest::of_statement(&statement),
@@ -174,6 +180,17 @@ impl World {
 
     /// Worker `at` serves, and says at the end what it is told to.
     fn serve(&mut self, at: usize, sealed: &mut SealedRequest, end: impl Fn(&mut Closing)) -> Answered {
+        self.serve_seeing(at, sealed, end, |_| {})
+    }
+
+    /// The same, with each piece shown as it travels.
+    fn serve_seeing(
+        &mut self,
+        at: usize,
+        sealed: &mut SealedRequest,
+        end: impl Fn(&mut Closing),
+        mut see: impl FnMut(&[u8]),
+    ) -> Answered {
         let place = at.min(sealed.wraps.len() - 1);
         let real = &mut self.workers[at];
         let arrival = Arrival {
@@ -185,6 +202,7 @@ impl World {
         };
         let mut opened = real.keys.open(&arrival).unwrap();
         while let Some(piece) = sealed.body.next_piece().unwrap() {
+            see(&piece);
             opened.piece(&mut piece.to_vec()).unwrap();
         }
         let request = opened.finish().unwrap();

@@ -190,17 +190,21 @@ impl Unsealer {
     }
 
     /// The proxy refused; `skipped` is what it says of the candidates that it went through. Gives whether a worker had
-    /// forgotten a session, so that the same request may go well cold.
+    /// forgotten a session or a key, or the proxy the list, so that the same request may go well if it is sealed again.
     ///
     /// # Errors
     /// [`Fault::ProtocolViolation`] when a worker is said to have refused that did not.
-    pub(crate) fn refused(&mut self, skipped: Vec<Bytes>) -> Result<bool, Refusal> {
+    pub(crate) fn refused(&mut self, fault: Fault, skipped: Vec<Bytes>) -> Result<bool, Refusal> {
         let State::Asked(pending) = std::mem::replace(&mut self.state, State::Over) else {
             return Ok(false);
         };
         if skipped.is_empty() {
-            // The proxy's own refusal: it asked nobody.
-            return Ok(false);
+            // The proxy's own refusal: it asked nobody. It says this of a request whose list it does not know.
+            let unknown = fault == Fault::NoWorker;
+            if unknown {
+                self.board.doubt(&pending.head().head().model);
+            }
+            return Ok(unknown);
         }
         let skipped = decode_skips(skipped)?;
         let keys = self.drawn.keys();
@@ -210,7 +214,12 @@ impl Unsealer {
         let checked = check_skips(pending.head(), asked, None, &skipped);
         self.skipped = checked.map_err(|error| self.misled(&error))?;
         self.board.metrics.skips(&self.skipped);
-        Ok(self.forget_sessions())
+        let gone = Skip::Refused(Reason::UnknownKey);
+        let outdated = self.skipped.contains(&gone);
+        if outdated {
+            self.board.doubt(&pending.head().head().model);
+        }
+        Ok(self.forget_sessions() || outdated)
     }
 
     /// Takes the exchange out: what its receipt says is compared with all that is known here, and with the completion tokens

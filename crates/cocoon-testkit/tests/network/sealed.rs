@@ -26,7 +26,7 @@ struct Sealed {
 
 /// A network whose gateway goes through a proxy in the middle, which changes nothing yet.
 async fn sealed(workers: usize) -> anyhow::Result<Sealed> {
-    sealed_with(Network::builder().workers(workers)).await
+    Box::pin(sealed_with(Network::builder().workers(workers))).await
 }
 
 async fn sealed_with(builder: NetworkBuilder) -> anyhow::Result<Sealed> {

@@ -5,6 +5,7 @@ mod attest;
 mod cli;
 mod kills;
 mod ledger;
+mod memory;
 mod money;
 mod money_page;
 mod network;

@@ -172,7 +172,10 @@ async fn a_forgotten_session_is_forgotten_here_too_and_only_on_the_workers_word(
         assert!(sealed.wraps[0].len() < 200, "warm");
         let refusal = world.refusal(signer, &sealed.head, Reason::UnknownSession);
         let mut unsealer = Unsealer::new(Arc::clone(&world.board), drawn, sealed.pending);
-        assert_eq!(unsealer.refused(vec![refusal]).ok(), again);
+        assert_eq!(
+            unsealer.refused(Fault::ProtocolViolation, vec![refusal]).ok(),
+            again
+        );
     }
     let (sealed, _) = world.seal();
     assert!(sealed.wraps[0].len() > 1000, "cold again");
