@@ -1,14 +1,15 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use cocoon_seal::{Digest, EncodedHead, Receipt, SignedRefusal};
 use cocoon_tl::{TlObject, v3};
 use cocoon_types::{Coefficient, Fault, Refusal, Tier, Usage};
 
 use super::{HELD_PER_STREAM, head, hello, now, peer, written};
 use crate::link::{Incoming, Link, Reader};
 use crate::{
-    AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, BodySender, Event, Events, RequestHead, Serving,
-    Session,
+    AnswerEnd, AnswerEvent, AnswerHead, AnswerReceiver, BodySender, Event, Events, RequestHead, SealedAnswer,
+    SealedHead, Serving, Session,
 };
 
 /// Bytes of one direction of one stream: each tells its place, so that a lost, doubled or swapped byte shows.
@@ -82,6 +83,35 @@ fn pattern(from: usize, length: usize) -> Bytes {
     table.slice(from % PERIOD..from % PERIOD + length)
 }
 
+/// A sealed request's head for two candidates.
+fn sealed_head(body_bytes: u64) -> Bytes {
+    let clear = head();
+    let head = cocoon_seal::Head {
+        request_id: clear.request_id,
+        endpoint: clear.endpoint,
+        model: clear.model,
+        max_tokens: clear.max_tokens,
+        tier: clear.tier,
+        padded: false,
+        max_coefficient: clear.max_coefficient,
+        deadline: 1,
+        body_bytes,
+        offer: Digest([0; 32]),
+        candidates: vec![Digest([1; 32]), Digest([2; 32])],
+    };
+    head.encode().expect("invariant: a good head").bytes().clone()
+}
+
+/// A sealed answer's head; nothing of it can be checked here but its form.
+fn sealed_answer(status: u16) -> Bytes {
+    let mut bytes = b"cocoon seal v1: answer head\0".to_vec();
+    bytes.extend_from_slice(&[3; 96]);
+    bytes.extend_from_slice(&status.to_be_bytes());
+    bytes.extend_from_slice(&[2, 0, 0, 3, 232, 0, 3]);
+    bytes.extend_from_slice(b"a/b");
+    bytes.into()
+}
+
 /// Sizes from nothing to just above the largest piece.
 fn size_of(size: u8) -> usize {
     match size {
@@ -111,7 +141,7 @@ impl Peer<'_, '_> {
 
     fn step(&mut self, link: &Link, code: u8, number: u8, size: u8) {
         let stream = i64::from(number);
-        match code % 10 {
+        match code % 14 {
             0 => {
                 self.sent[usize::from(number)] = 0;
                 let request = v3::Request {
@@ -162,6 +192,41 @@ impl Peer<'_, '_> {
                     engine_ms: 0,
                 };
                 self.say(link, &end);
+            }
+            9 => {
+                self.sent[usize::from(number)] = 0;
+                let request = v3::SealedRequest {
+                    stream,
+                    head: sealed_head(256 << (size >> 5)),
+                    candidate: i32::from(size & 3) - 1,
+                    wraps: vec![pattern(0, size_of(size) % 1200); usize::from(size & 3)],
+                    timeout_ms: i32::from(size),
+                };
+                self.say(link, &request);
+            }
+            10 => {
+                let answer = v3::SealedAnswer {
+                    stream,
+                    head: sealed_answer(200 + u16::from(size) * 2),
+                    skipped: vec![Bytes::new(); usize::from(size >> 4)],
+                };
+                self.say(link, &answer);
+            }
+            11 => {
+                let receipt = pattern(0, Receipt::BYTES - usize::from(size & 1));
+                self.say(link, &v3::Receipt { stream, receipt });
+            }
+            12 => {
+                let refuse = v3::SealedRefuse {
+                    stream,
+                    code: i32::from(size),
+                    message: "no".to_owned().into(),
+                    skipped: vec![
+                        pattern(0, SignedRefusal::BYTES - usize::from(size & 1));
+                        usize::from(size >> 4)
+                    ],
+                };
+                self.say(link, &refuse);
             }
             _ => {
                 let message = "no".to_owned().into();
@@ -217,9 +282,19 @@ impl Side {
 
     fn ask(&mut self, code: u8, number: usize, size: u8) {
         if code.is_multiple_of(6) && self.exchanges.len() < 15 {
-            let head = RequestHead {
-                body_bytes: u64::from(size) * 4000,
-                ..head()
+            let head = if size & 1 == 0 {
+                RequestHead {
+                    body_bytes: u64::from(size) * 4000,
+                    ..head()
+                }
+            } else {
+                let head = EncodedHead::decode(sealed_head(256 << (size >> 5)));
+                let sealed = SealedHead {
+                    head: head.expect("invariant: our own head"),
+                    candidate: 0,
+                    wraps: vec![pattern(0, 98); 2],
+                };
+                RequestHead::of_sealed(sealed, std::time::Duration::from_secs(1))
             };
             if let Some(Ok(exchange)) = now(self.session.open(head)) {
                 let (body, answer) = exchange.split();
@@ -259,12 +334,17 @@ impl Side {
         let answer = &mut taken.serving.answer;
         match code % 6 {
             0 => {
+                // Now and then of the wrong kind, which is refused here.
+                let sealed = taken.serving.head.sealed.is_some() != (size > 240);
                 let head = AnswerHead {
                     status: 200,
                     content_type: "a/b".into(),
                     tier: Tier::Open,
                     coefficient: Coefficient::ONE,
-                    sealed: None,
+                    sealed: sealed.then(|| SealedAnswer {
+                        head: sealed_answer(200),
+                        skipped: Vec::new(),
+                    }),
                 };
                 now(answer.head(head));
             }
