@@ -98,7 +98,9 @@ impl Network {
             .env("COCOON_WORKER_MAX_ACTIVE_REQUESTS", "1024")
             // What may be owed is bounded by the stake; the default is a chat's, not a load generator's.
             .env("COCOON_CLIENT_TOP_UP", "8")
-            .stdin(Stdio::null())
+            // Held as long as this process lives, however it ends.
+            .arg("--exit-with-stdin")
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .kill_on_drop(true);
         if no_money {

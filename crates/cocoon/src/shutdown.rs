@@ -7,12 +7,19 @@ use tokio_util::sync::CancellationToken;
 /// Cancels the token at the first signal; with `with_stdin`, also when stdin ends (the parent is gone).
 pub(crate) async fn watch(token: CancellationToken, with_stdin: bool) {
     let reason = tokio::select! {
-        () = interrupted() => "asked to stop",
-        () = stdin_ended(), if with_stdin => "the parent process is gone or asked to stop",
+        reason = asked(with_stdin) => reason,
         () = token.cancelled() => return,
     };
     tracing::info!(reason, "stopping");
     token.cancel();
+}
+
+/// Resolves when this process is to stop, with the reason.
+pub(crate) async fn asked(with_stdin: bool) -> &'static str {
+    tokio::select! {
+        () = interrupted() => "asked to stop",
+        () = stdin_ended(), if with_stdin => "the parent process is gone or asked to stop",
+    }
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

@@ -75,6 +75,9 @@ pub(crate) struct UpArgs {
     /// seconds, or only when it is asked to (`manual`); without it the proxy's default.
     #[arg(long, value_name = "WHEN")]
     settle: Option<money::Settle>,
+    /// Stop when stdin ends: for a parent process that must not leave this one behind.
+    #[arg(long)]
+    exit_with_stdin: bool,
     /// How long the build took before, in seconds: `./cocoon up` says it, so that all times stand together.
     #[arg(long, hide = true, env = "COCOON_BUILD_SECONDS")]
     build_seconds: Option<u64>,
@@ -88,7 +91,7 @@ pub(crate) async fn run(args: UpArgs, common: Common) -> anyhow::Result<ExitCode
     let model_started = Instant::now();
     let engine = tokio::select! {
         engine = Engine::choose(args.engine.as_deref(), args.model.as_deref()) => engine?,
-        () = shutdown::interrupted() => return Ok(ExitCode::from(crate::exit::FAILED)),
+        _ = shutdown::asked(args.exit_with_stdin) => return Ok(ExitCode::from(crate::exit::FAILED)),
     };
     let model_time = model_started.elapsed();
 
@@ -96,7 +99,7 @@ pub(crate) async fn run(args: UpArgs, common: Common) -> anyhow::Result<ExitCode
     let mut network = Network::default();
     let outcome = tokio::select! {
         outcome = serve(&args, &home, &engine, &mut network, model_time, start) => outcome,
-        () = shutdown::interrupted() => {
+        _ = shutdown::asked(args.exit_with_stdin) => {
             say!("\nstopping (again Ctrl-C: at once)");
             Ok(())
         }
