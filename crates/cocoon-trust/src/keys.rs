@@ -58,6 +58,8 @@ pub struct TrustConfig {
     pub proxy_images: Vec<[u8; 32]>,
     /// Shortest time between two looks at registry and chain.
     pub poll: Duration,
+    /// The identity is renewed so often, however long it holds; without it when a third of its life is left.
+    pub renew_every: Option<Duration>,
 }
 
 /// Where a node's evidence comes from.
@@ -165,6 +167,7 @@ impl TrustKeys {
             worker_images: images("worker_images", self.worker_images)?,
             proxy_images: images("proxy_images", self.proxy_images)?,
             poll: POLL,
+            renew_every: None,
         })
     }
 }

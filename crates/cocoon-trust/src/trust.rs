@@ -251,8 +251,18 @@ impl Trust {
     async fn renew(&self) {
         loop {
             let due = self.identity.get().renew_at().saturating_sub((self.clock)());
-            sleep(Duration::from_secs(due).clamp(RENEWAL_AGAIN, RENEWAL_CHECK)).await;
-            match self.identity.renew_if_due((self.clock)()).await {
+            let due = Duration::from_secs(due).clamp(RENEWAL_AGAIN, RENEWAL_CHECK);
+            let renewed = match self.config.renew_every {
+                None => {
+                    sleep(due).await;
+                    self.identity.renew_if_due((self.clock)()).await
+                }
+                Some(every) => {
+                    sleep(every).await;
+                    self.identity.renew((self.clock)()).await.map(|()| true)
+                }
+            };
+            match renewed {
                 Ok(true) => tracing::info!("this node has a fresh identity"),
                 Ok(false) => {}
                 Err(error) => tracing::error!(

@@ -22,7 +22,7 @@ use crate::{
 /// Length of an epoch. A worker that comes is offered after so long at most; one that goes is drawn in vain so long.
 const EPOCH_SECONDS: u16 = 30;
 
-/// A key that lives shorter than so many seconds after the end of an epoch is not offered in it: what is drawn from a list is
+/// A key or a statement that lives shorter than so many seconds after the end of an epoch is not offered in it: what is drawn from a list is
 /// taken in the next epoch too, and its body has yet to come.
 const LIVES_AFTER: u64 = 90;
 
@@ -180,7 +180,8 @@ impl Offers {
             let Some(known) = name_of(&held, before) else {
                 continue;
             };
-            if !known.key.lives_at(now) || known.key.not_after() < until {
+            let holds_until = known.key.not_after().min(held.verified.expires_at());
+            if !known.key.lives_at(now) || holds_until < until {
                 continue;
             }
             let offer = Offer {
