@@ -161,39 +161,42 @@ async fn every_nanoton_of_a_request_goes_where_it_belongs() -> anyhow::Result<()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_taken_back_at_once_and_the_account_opens_again() -> anyhow::Result<()> {
-    within(LIMIT, async {
-        let paid = paid("manual").await?;
-        let api = paid.network.api().trim_end_matches("/v1").to_owned();
-        let ask = chat(json!({"max_tokens": 16}));
-        assert_eq!(paid.network.post("/chat/completions", &ask).await?.status, 200);
-        let state = async |wanted: &str| {
-            let account = paid.account().await;
-            account.is_ok_and(|account| account["proxies"][0]["state"] == wanted)
-        };
-        let account = paid.account().await?["proxies"][0].clone();
-        let closed = post(&format!("{api}/cocoon/v1/account/close"), &json!({})).await?;
-        assert_eq!(closed.status, 202);
-        // The network's delay is a minute: only the proxy's word closes it sooner.
-        eventually("the account is closed", async || state("closed").await).await?;
-        let stored = client::Storage::parse(&paid.data(&account["contract"]).await?)?;
-        assert_eq!(
-            (stored.state, stored.balance),
-            (client::State::Closed, Nanoton::ZERO)
-        );
-        let refused = paid.network.post("/chat/completions", &ask).await?;
-        assert_eq!(refused.status, 402, "{}", String::from_utf8_lossy(&refused.body));
+    within(
+        LIMIT,
+        Box::pin(async {
+            let paid = paid("manual").await?;
+            let api = paid.network.api().trim_end_matches("/v1").to_owned();
+            let ask = chat(json!({"max_tokens": 16}));
+            assert_eq!(paid.network.post("/chat/completions", &ask).await?.status, 200);
+            let state = async |wanted: &str| {
+                let account = paid.account().await;
+                account.is_ok_and(|account| account["proxies"][0]["state"] == wanted)
+            };
+            let account = paid.account().await?["proxies"][0].clone();
+            let closed = post(&format!("{api}/cocoon/v1/account/close"), &json!({})).await?;
+            assert_eq!(closed.status, 202);
+            // The network's delay is a minute: only the proxy's word closes it sooner.
+            eventually("the account is closed", async || state("closed").await).await?;
+            let stored = client::Storage::parse(&paid.data(&account["contract"]).await?)?;
+            assert_eq!(
+                (stored.state, stored.balance),
+                (client::State::Closed, Nanoton::ZERO)
+            );
+            let refused = paid.network.post("/chat/completions", &ask).await?;
+            assert_eq!(refused.status, 402, "{}", String::from_utf8_lossy(&refused.body));
 
-        let wish = json!({"amount": "30000000"});
-        let opened = post(&format!("{api}/cocoon/v1/account/topup"), &wish).await?;
-        assert_eq!(opened.status, 202);
-        eventually("the account is open again", async || state("open").await).await?;
-        eventually("requests are served again", async || {
-            let answer = paid.network.post("/chat/completions", &ask).await;
-            answer.is_ok_and(|answer| answer.status == 200)
-        })
-        .await?;
-        paid.network.stop().await
-    })
+            let wish = json!({"amount": "30000000"});
+            let opened = post(&format!("{api}/cocoon/v1/account/topup"), &wish).await?;
+            assert_eq!(opened.status, 202);
+            eventually("the account is open again", async || state("open").await).await?;
+            eventually("requests are served again", async || {
+                let answer = paid.network.post("/chat/completions", &ask).await;
+                answer.is_ok_and(|answer| answer.status == 200)
+            })
+            .await?;
+            paid.network.stop().await
+        }),
+    )
     .await
 }
 
@@ -231,51 +234,54 @@ async fn a_request_above_its_price_limit_or_the_account_costs_nothing() -> anyho
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_spends_its_daily_limit_and_no_more() -> anyhow::Result<()> {
-    within(LIMIT, async {
-        let dir = tempfile::tempdir()?;
-        let file = KeyFile::in_dir(dir.path());
-        let daily = |nano| KeyLimits {
-            daily: Some(Nanoton::new(nano)),
-            ..KeyLimits::default()
-        };
-        let poor = file.create("app", daily(100_000), 0)?;
-        let rich = file.create("own", KeyLimits::default(), 0)?;
-        let paid = paid_behind("manual", Some(dir.path().to_owned())).await?;
-        let api = paid.network.api();
-        let url = format!("{api}/chat/completions");
-        let ask = chat(json!({"max_tokens": 16}));
-        eventually("the gateway serves", async || {
-            let answer = post_with_key(&url, rich.key.expose(), &ask).await;
-            answer.is_ok_and(|answer| answer.status == 200)
-        })
-        .await?;
-        let (mut spent, mut answers) = (0, 0);
-        let refused = loop {
-            let answer = post_with_key(&url, poor.key.expose(), &ask).await?;
-            if answer.status != 200 {
-                break answer;
-            }
-            spent += answer.json()?["usage"]["total_cost"].as_u64().unwrap_or(0);
-            answers += 1;
-            anyhow::ensure!(answers < 1000, "the limit binds");
-        };
-        assert_eq!(refused.status, 402, "{}", refused.text());
-        assert!(refused.text().contains("cocoon key limit"), "{}", refused.text());
-        assert!(answers > 0 && spent <= 100_000, "{answers} answers cost {spent}");
-        let rich = post_with_key(&url, rich.key.expose(), &ask).await?;
-        assert_eq!(rich.status, 200, "another key is not concerned");
+    within(
+        LIMIT,
+        Box::pin(async {
+            let dir = tempfile::tempdir()?;
+            let file = KeyFile::in_dir(dir.path());
+            let daily = |nano| KeyLimits {
+                daily: Some(Nanoton::new(nano)),
+                ..KeyLimits::default()
+            };
+            let poor = file.create("app", daily(100_000), 0)?;
+            let rich = file.create("own", KeyLimits::default(), 0)?;
+            let paid = paid_behind("manual", Some(dir.path().to_owned())).await?;
+            let api = paid.network.api();
+            let url = format!("{api}/chat/completions");
+            let ask = chat(json!({"max_tokens": 16}));
+            eventually("the gateway serves", async || {
+                let answer = post_with_key(&url, rich.key.expose(), &ask).await;
+                answer.is_ok_and(|answer| answer.status == 200)
+            })
+            .await?;
+            let (mut spent, mut answers) = (0, 0);
+            let refused = loop {
+                let answer = post_with_key(&url, poor.key.expose(), &ask).await?;
+                if answer.status != 200 {
+                    break answer;
+                }
+                spent += answer.json()?["usage"]["total_cost"].as_u64().unwrap_or(0);
+                answers += 1;
+                anyhow::ensure!(answers < 1000, "the limit binds");
+            };
+            assert_eq!(refused.status, 402, "{}", refused.text());
+            assert!(refused.text().contains("cocoon key limit"), "{}", refused.text());
+            assert!(answers > 0 && spent <= 100_000, "{answers} answers cost {spent}");
+            let rich = post_with_key(&url, rich.key.expose(), &ask).await?;
+            assert_eq!(rich.status, 200, "another key is not concerned");
 
-        let close = format!("{}/cocoon/v1/account/close", api.trim_end_matches("/v1"));
-        let refused = post_with_key(&close, poor.key.expose(), &json!({})).await?;
-        assert_eq!(
-            refused.status, 403,
-            "who may spend little may not end the account"
-        );
-        paid.network.stop().await?;
-        let spending = std::fs::read_to_string(dir.path().join("api-key-spending.toml"))?;
-        assert!(spending.contains(&format!("today = {spent}")), "{spending}");
-        Ok(())
-    })
+            let close = format!("{}/cocoon/v1/account/close", api.trim_end_matches("/v1"));
+            let refused = post_with_key(&close, poor.key.expose(), &json!({})).await?;
+            assert_eq!(
+                refused.status, 403,
+                "who may spend little may not end the account"
+            );
+            paid.network.stop().await?;
+            let spending = std::fs::read_to_string(dir.path().join("api-key-spending.toml"))?;
+            assert!(spending.contains(&format!("today = {spent}")), "{spending}");
+            Ok(())
+        }),
+    )
     .await
 }
 

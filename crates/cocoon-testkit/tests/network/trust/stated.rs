@@ -78,39 +78,42 @@ impl Attester for TwoFaced {
 async fn a_refused_statement_has_its_reason_in_both_ends_words_and_costs_the_worker_nothing_else()
 -> anyhow::Result<()> {
     let log = Log::start()?;
-    within(LIMIT, async {
-        let money = Money::start().await?;
-        let builder = with_registry(Network::builder().without_gateway(), &money).await?;
-        let network = builder.start().await?;
-        let mut config = network.workers[0].config().clone();
-        config.admin = ([127, 0, 0, 1], 0).into();
-        config.trust.tee = TeeChoice::Other(Arc::new(TwoFaced {
-            tee: opened(&money.state_dir("tee")?)?,
-            asked: AtomicUsize::new(0),
-        }));
-        let mut bad = WorkerNode::start(config).await?;
-        network.wait_for_workers(0, 2).await?;
-        let words = "not on the list of accepted images";
-        eventually("both have said why", async || {
-            log.says(&["a worker's statement is refused", words])
-                && log.says(&["a proxy refuses this worker's statement", words])
-        })
-        .await?;
-        let status = network.status(0).await?;
-        let workers = status["workers"].as_array().unwrap();
-        let refused = |worker: &&Value| {
-            worker["statement_refused"]
-                .as_str()
-                .is_some_and(|it| it.contains(words))
-        };
-        let shown = workers.iter().find(refused).unwrap();
-        assert_eq!(
-            (&shown["enabled"], &shown["tier"]),
-            (&json!(true), &json!("open"))
-        );
-        bad.kill().await;
-        network.stop().await
-    })
+    within(
+        LIMIT,
+        Box::pin(async {
+            let money = Money::start().await?;
+            let builder = with_registry(Network::builder().without_gateway(), &money).await?;
+            let network = builder.start().await?;
+            let mut config = network.workers[0].config().clone();
+            config.admin = ([127, 0, 0, 1], 0).into();
+            config.trust.tee = TeeChoice::Other(Arc::new(TwoFaced {
+                tee: opened(&money.state_dir("tee")?)?,
+                asked: AtomicUsize::new(0),
+            }));
+            let mut bad = WorkerNode::start(config).await?;
+            network.wait_for_workers(0, 2).await?;
+            let words = "not on the list of accepted images";
+            eventually("both have said why", async || {
+                log.says(&["a worker's statement is refused", words])
+                    && log.says(&["a proxy refuses this worker's statement", words])
+            })
+            .await?;
+            let status = network.status(0).await?;
+            let workers = status["workers"].as_array().unwrap();
+            let refused = |worker: &&Value| {
+                worker["statement_refused"]
+                    .as_str()
+                    .is_some_and(|it| it.contains(words))
+            };
+            let shown = workers.iter().find(refused).unwrap();
+            assert_eq!(
+                (&shown["enabled"], &shown["tier"]),
+                (&json!(true), &json!("open"))
+            );
+            bad.kill().await;
+            network.stop().await
+        }),
+    )
     .await
 }
 
