@@ -239,6 +239,12 @@ impl<P: Clone> Board<P> {
         waiting.wait().await
     }
 
+    /// Whether there is a worker of this model, or was one a while ago.
+    pub(crate) fn knows(&self, model: &str) -> bool {
+        let inner = self.lock();
+        inner.table.has_model(model) || inner.departed.is_missed(model)
+    }
+
     /// This very worker, with a place at it if one is free; nothing when it is not here.
     pub(crate) fn claim(self: &Arc<Self>, worker: WorkerId) -> Option<Claim<P>> {
         let mut inner = self.lock();

@@ -19,6 +19,7 @@ use crate::{
     node::Node,
     original::{self, Joined},
     relay,
+    sealed::NoOffers,
     teller::Teller,
 };
 
@@ -150,14 +151,19 @@ async fn converse(
 enum Denial {
     /// It is told so, and that is all.
     Ordinary(&'static str),
+    /// It is told so, with the kind of fault.
+    Fault(Fault, &'static str),
     /// The link ends too.
     Fatal(&'static str),
 }
 
 impl Denial {
     fn into_answer(self) -> (i32, String) {
-        let (Self::Ordinary(text) | Self::Fatal(text)) = self;
-        (UNCODED, text.to_owned())
+        let (code, text) = match self {
+            Self::Ordinary(text) | Self::Fatal(text) => (UNCODED, text),
+            Self::Fault(fault, text) => (fault.wire_code(), text),
+        };
+        (code, text.to_owned())
     }
 }
 
@@ -205,7 +211,13 @@ async fn offers(node: &Node, question: Bytes) -> Result<Bytes, Denial> {
     let model = question.and_then(|question| question.model.as_str().map(ModelName::new)?.ok());
     let model = model.ok_or(unparsable)?;
     let published = sealed.offers.current(node, &model).await;
-    let published = published.map_err(|error| Denial::Ordinary(error.text()))?;
+    let published = published.map_err(|error| {
+        let fault = match error {
+            NoOffers::Nobody if !node.board.knows(model.base()) => Fault::UnknownModel,
+            NoOffers::Nobody | NoOffers::NextEpoch | NoOffers::Disk => Fault::NoWorker,
+        };
+        Denial::Fault(fault, error.text())
+    })?;
     let list = published.list.bytes().clone();
     Ok(v3::Offers { list }.to_boxed())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use cocoon_seal::SigningKey;
 
-pub(crate) use offers::{LastEpoch, Named, Offers, Published};
+pub(crate) use offers::{LastEpoch, Named, NoOffers, Offers, Published};
 pub(crate) use receipts::{Receipts, Served};
 pub(crate) use record::Record;
 

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use cocoon_link::Link;
+use cocoon_link::{Link, QueryError};
 use cocoon_seal::{Digest, OfferBook, OfferList, OfferRefusal};
 use cocoon_tl::{TlFunction, TlObject as _, TlString, v3};
 use cocoon_trust::Trust;
-use cocoon_types::{ModelName, error_line};
+use cocoon_types::{Fault, ModelName, error_line};
 use cocoon_web::clock::unix_now;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -45,6 +45,9 @@ struct Wanted {
 /// There is no list to draw from.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum OffersError {
+    /// The proxy has no worker of this model.
+    #[error("no worker serves a model of this name")]
+    UnknownModel,
     /// The proxy says no list.
     #[error("the proxy shows no offers: {0}")]
     Unanswered(Arc<str>),
@@ -73,6 +76,7 @@ impl OffersError {
     /// For metrics.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
+            Self::UnknownModel => "unknown_model",
             Self::Unanswered(_) => "unanswered",
             Self::Malformed(_) => "malformed",
             Self::Refused(refusal) => match refusal {
@@ -140,7 +144,11 @@ impl Board {
         let asked = self.ask_once(model, link).await;
         if let Err(error) = &asked {
             self.metrics.offers_refused(error);
-            tracing::warn!(%model, %error, "no offers");
+            match error {
+                // The caller's mistake, mostly.
+                OffersError::UnknownModel => tracing::debug!(%model, %error, "no offers"),
+                error => tracing::warn!(%model, %error, "no offers"),
+            }
         }
         asked
     }
@@ -150,7 +158,12 @@ impl Board {
             model: TlString::from(model.as_str().to_owned()),
         };
         let answer = link.query(question.to_boxed(), ASK_DEADLINE).await;
-        let answer = answer.map_err(|error| OffersError::Unanswered(error_line(&error).into()))?;
+        let answer = answer.map_err(|error| match error {
+            QueryError::Refused { code, .. } if code == Fault::UnknownModel.wire_code() => {
+                OffersError::UnknownModel
+            }
+            error => OffersError::Unanswered(error_line(&error).into()),
+        })?;
         let shown = <v3::GetOffers as TlFunction>::Answer::from_boxed(answer)
             .map_err(|error| OffersError::Malformed(error_line(&error).into()))?;
         let list = OfferList::decode(shown.list)

@@ -11,7 +11,7 @@ use cocoon_types::{Coefficient, Fault, ModelName, Refusal, TierPolicy};
 use cocoon_web::clock::unix_now;
 use futures_util::future::join_all;
 
-use super::{Board, SystemRandom, Worker, evidence::Found};
+use super::{Board, SystemRandom, Worker, board::OffersError, evidence::Found};
 use bytes::Bytes;
 
 /// What the workers of a request must be.
@@ -44,10 +44,13 @@ impl Board {
     /// [`Fault::NoWorker`] without offers, [`Fault::TierUnavailable`] and [`Fault::PriceTooLow`] when none of them will do: the
     /// message says what would.
     pub(crate) async fn draw(&self, wanted: Wanted<'_>, link: &Link) -> Result<Drawn, Refusal> {
-        let list = self
-            .list(wanted.model, link)
-            .await
-            .map_err(|error| Refusal::new(Fault::NoWorker, error.to_string()))?;
+        let list = self.list(wanted.model, link).await.map_err(|error| match error {
+            OffersError::UnknownModel => {
+                let message = format!("no worker serves a model named {}", wanted.model);
+                Refusal::new(Fault::UnknownModel, message)
+            }
+            error => Refusal::new(Fault::NoWorker, error.to_string()),
+        })?;
         let mut unfit: BTreeSet<Digest> = BTreeSet::new();
         let mut last = None;
         for _ in 0..MAX_DRAWS {

@@ -50,6 +50,8 @@ async fn an_old_client_is_served_by_a_worker_of_protocol_3() -> anyhow::Result<(
         // A stream comes in parts, and costs what it tells too.
         let mut streamed = question();
         streamed["stream"] = json!(true);
+        // Parts that are there together share a message.
+        streamed["x_pace_ms"] = json!(20);
         let answer = client.ask(&OldRequest::chat(&streamed)?).await?;
         assert!(
             answer.parts > 3 && answer.body.ends_with(b"data: [DONE]\n\n"),

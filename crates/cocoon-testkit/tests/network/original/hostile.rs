@@ -188,6 +188,8 @@ async fn a_hostile_client_gets_neither_credit_nor_two_answers() -> anyhow::Resul
         // The same id twice at once: one answer; and again after it: no second charge.
         let (request, work) = ask(&client, &mut worker).await?;
         client.send(&request).await?;
+        // Answered behind it, so that the second one has come before the first is served.
+        client.update().await?;
         worker.serve(&work, &["{}"], used(1, 1)).await?;
         let answer = client.read(request.id, usize::MAX).await?;
         assert_eq!((answer.status, answer.used), (200, used(1, 1)));

@@ -81,7 +81,10 @@ async fn by_name_it_does_and_every_answer_says_so() -> anyhow::Result<()> {
         let answer = answer.await?;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let answer = answer.json()?;
-        assert_eq!(answer["cocoon"], json!({"tier": "open", "proxy_plaintext": true}));
+        assert_eq!(
+            answer["cocoon"],
+            json!({"tier": "open", "sealed": false, "proxy_plaintext": true})
+        );
         assert_eq!(answer["usage"]["total_cost"], 1040, "as its worker wrote it");
         let account = format!("{}/cocoon/v1/account", network.api().trim_end_matches("/v1"));
         eventually("the payment is taken", async || {

@@ -86,10 +86,10 @@ async fn a_request_of_protocol_3_is_refused_for_an_old_worker() -> anyhow::Resul
         network.wait_for_workers(0, 1).await?;
         // At any tier that there is: the gateway asks for open or simulated.
         let mut told = String::new();
-        eventually("the request is refused for its protocol", async || {
+        eventually("the request is refused, since nobody can open it", async || {
             let answer = network.post("/chat/completions", &question()).await;
             told = answer.map_or_else(|error| error.to_string(), |answer| answer.text().to_string());
-            told.contains("protocol 2 or less") && told.contains("tier_unavailable")
+            told.contains("stated a sealing key") && told.contains("no_worker")
         })
         .await
         .with_context(|| told.clone())?;
