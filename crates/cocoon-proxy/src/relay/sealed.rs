@@ -51,7 +51,12 @@ struct Job<'a> {
 struct Answered {
     end: AnswerEnd,
     head: cocoon_seal::AnswerHead,
+    /// The part that makes it whole for its client; it leaves when the request is settled.
+    last: Option<Bytes>,
 }
+
+/// The kind of a sealed part that is the end of its answer (docs/sealing.md, section 4.2).
+const END: u8 = 1;
 
 /// How a try at a candidate failed.
 enum Failed {
@@ -123,6 +128,9 @@ pub(super) async fn relay(
         offer: &offer,
     };
     let usage = exchange.settle(reservation, &answered).await?;
+    if let Some(last) = answered.last {
+        job.answer.part(last).await?;
+    }
     Ok(AnswerEnd {
         usage,
         // It is the client's in the last sealed part.
@@ -319,10 +327,27 @@ async fn download(
             coefficient: begun.coefficient,
         })
         .await?;
+    let mut last = None;
     loop {
         match answer.unless_cancelled(from_worker.next()).await? {
-            Ok(AnswerEvent::Part(part)) => answer.part(part).await?,
-            Ok(AnswerEvent::End(end)) => return Ok(Answered { end, head: told }),
+            Ok(AnswerEvent::Part(part)) => {
+                // What follows an end is wrong, and for the client to see.
+                if let Some(before) = last.take() {
+                    answer.part(before).await?;
+                }
+                if part.first() == Some(&END) {
+                    last = Some(part);
+                } else {
+                    answer.part(part).await?;
+                }
+            }
+            Ok(AnswerEvent::End(end)) => {
+                return Ok(Answered {
+                    end,
+                    head: told,
+                    last,
+                });
+            }
             // The answer has begun: nobody else may have the request.
             Err(refusal) => return Err(Failed::Ended(refusal.into())),
         }

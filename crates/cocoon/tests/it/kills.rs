@@ -16,7 +16,7 @@ use crate::workers::Canned;
 /// Askers at once.
 const LOAD: usize = 3;
 /// From a kill to the next answer: the proxy starts, reads its journal, and sees its commit on the chain.
-const BACK: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_secs(120);
 /// From the last request to the last figure on the chain.
 const SETTLED: Duration = Duration::from_secs(90);
 

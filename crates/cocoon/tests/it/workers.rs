@@ -25,7 +25,8 @@ pub(crate) struct Answer {
 #[test]
 fn both_serve_and_a_killed_one_comes_back() {
     let canned = Canned::start();
-    let mut up = Up::start(&["up", "--engine", &canned.url, "--workers", "2"]);
+    // Without payments nothing is sealed, so that the proxy shares the requests out; sealed, each client draws.
+    let mut up = Up::start(&["up", "--engine", &canned.url, "--workers", "2", "--no-money"]);
     let api = up.ready().api;
     let ask = |stream: bool| json!({"model": canned.model(), "messages": [{"role": "user", "content": "Hi"}], "stream": stream});
 
